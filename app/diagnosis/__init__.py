@@ -1,0 +1,1 @@
+"""Why does a run fail: detectors over its history. Pure; numpy only."""

@@ -1,0 +1,60 @@
+"""All detectors over one history."""
+
+from __future__ import annotations
+
+from app.diagnosis.collapse import detect_collapse
+from app.diagnosis.dissociation import detect_dissociation
+from app.diagnosis.history_table import HistoryTable
+from app.diagnosis.non_finite import detect_non_finite
+from app.diagnosis.run_context import RunContext
+from app.diagnosis.trivial_baseline import detect_trivial_baseline
+from app.domain.findings import Finding, FindingCode
+from app.domain.metrics import Baselines
+
+_ORDER = {code: position for position, code in enumerate(FindingCode)}
+
+
+def detect(
+    history: HistoryTable,
+    *,
+    baselines: Baselines | None = None,
+    planned_updates: int | None = None,
+    batchnorm_momentum: float | None = None,
+    steps_per_epoch: int | None = None,
+    ended: bool = False,
+) -> tuple[Finding, ...]:
+    """Return every finding of a history, open and closed, by the epoch at which it starts.
+
+    The result depends on the arguments alone. Called again with a longer history, it has the same findings, each
+    known by its code and epoch: title and evidence never change; severity only rises, the message may grow, and an
+    open finding may close. None vanishes.
+
+    Parameters
+    ----------
+    history : HistoryTable
+        All epochs so far.
+    baselines : Baselines, optional
+        Scores of the trivial predictors on the validation masks.
+    planned_updates : int, optional
+        Optimizer steps of the whole plan.
+    batchnorm_momentum : float, optional
+        Momentum of the batch normalisations.
+    steps_per_epoch : int, optional
+        Optimizer steps an epoch. Without it, or without the momentum, young moving statistics excuse nothing.
+    ended : bool
+        Whether the run has ended: what is still wrong then will not heal, and becomes serious.
+    """
+    context = RunContext(
+        baselines=baselines,
+        planned_updates=planned_updates,
+        batchnorm_momentum=batchnorm_momentum,
+        steps_per_epoch=steps_per_epoch,
+        ended=ended,
+    )
+    findings = (
+        *detect_collapse(history, context),
+        *detect_trivial_baseline(history, context),
+        *detect_non_finite(history),
+        *detect_dissociation(history, context),
+    )
+    return tuple(sorted(findings, key=lambda finding: (finding.epoch, _ORDER[finding.code])))

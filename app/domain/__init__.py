@@ -1,0 +1,1 @@
+"""Pure definitions shared by every other room: no I/O, no framework."""

@@ -1,0 +1,223 @@
+"""What a person may set: the experiment's specification and the configuration of each of its runs.
+
+The form, the JSON API and the command line validate against these models; titles, explanations and bounds
+of the form's fields come from here.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+SIZE_MULTIPLE = 16
+
+
+class Architecture(StrEnum):
+    """The model families, in the order in which they are always shown."""
+
+    UNET = "unet"
+    ATTENTION_UNET = "attention-unet"
+    ATTENTION_RESUNET = "attention-resunet"
+
+    @property
+    def label(self) -> str:
+        """Name for people."""
+        return {
+            Architecture.UNET: "UNet",
+            Architecture.ATTENTION_UNET: "Attention UNet",
+            Architecture.ATTENTION_RESUNET: "Attention ResUNet",
+        }[self]
+
+
+class SplitStrategy(StrEnum):
+    """How items are divided."""
+
+    RANDOM = "random"
+
+
+class WorkerQueue(StrEnum):
+    """The queue that a run waits in; a worker serves one or both."""
+
+    GPU = "gpu"
+    CPU = "cpu"
+
+
+def _divisible_by_sixteen(value: int) -> int:
+    if value % SIZE_MULTIPLE:
+        lower = value - value % SIZE_MULTIPLE
+        raise ValueError(
+            f"{value} cannot be halved four times; use a multiple of {SIZE_MULTIPLE}, "
+            f"such as {max(lower, 32)} or {lower + SIZE_MULTIPLE}"
+        )
+    return value
+
+
+ImageSide = Annotated[int, Field(ge=32, le=2048), AfterValidator(_divisible_by_sixteen)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, allow_inf_nan=False)
+
+
+class SplitSpec(_Settings):
+    """Which share of the items validates, and the seed that picks them."""
+
+    strategy: SplitStrategy = Field(
+        SplitStrategy.RANDOM,
+        title="Strategy",
+        description="Random over the items sorted by name: the same choice as scikit-learn's train_test_split.",
+    )
+    validation_fraction: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        title="Validation share",
+        description="Share of the items that only validate. Few items make every score uncertain.",
+    )
+    seed: int = Field(
+        42, ge=0, le=2**32 - 1, title="Split seed", description="The same seed always picks the same items."
+    )
+
+
+class ImageSpec(_Settings):
+    """Size and channels that the network sees."""
+
+    height: ImageSide = Field(
+        256, title="Image height", description="Pixels, a multiple of 16. Images are resized with antialiasing."
+    )
+    width: ImageSide = Field(
+        256, title="Image width", description="Pixels, a multiple of 16. Masks are resized by nearest neighbour."
+    )
+    channels: int = Field(
+        3, ge=1, le=3, title="Channels", description="3 for colour (grey images are repeated), 1 for grey."
+    )
+
+    @model_validator(mode="after")
+    def _no_two_channels(self) -> Self:
+        if self.channels == 2:
+            raise ValueError("channels must be 1 (grey) or 3 (colour)")
+        return self
+
+
+class ModelSpec(_Settings):
+    """One model of the experiment, with the settings that differ between models."""
+
+    architecture: Architecture = Field(title="Architecture", description="The model family.")
+    learning_rate: float = Field(1e-3, gt=0, le=1, title="Learning rate", description="Adam's initial step size.")
+    batch_size: int = Field(
+        8, ge=1, le=512, title="Batch size", description="Images a step; must not exceed the training items."
+    )
+
+
+class NetworkSpec(_Settings):
+    """Settings of the network that all models of the experiment share."""
+
+    base_filters: int = Field(
+        64,
+        ge=2,
+        le=128,
+        title="Base filters",
+        description="Filters of the first level; each deeper level doubles them. 64 in the reference, 8–16 on a CPU.",
+    )
+    batchnorm_momentum: float = Field(
+        0.99,
+        ge=0,
+        lt=1,
+        title="Batch-norm momentum",
+        description="How slowly the moving statistics follow. 0.99 (Keras' default) needs some 500 steps to converge.",
+    )
+
+
+class TrainingSpec(_Settings):
+    """How the models are trained."""
+
+    epochs: int = Field(
+        100, ge=1, le=10_000, title="Epochs", description="Upper limit; early stopping may end a run before."
+    )
+    focal_gamma: float = Field(
+        2.0,
+        ge=0,
+        le=10,
+        title="Focal loss γ",
+        description="Binary focal loss: how strongly easy pixels are discounted. 0 is plain cross-entropy.",
+    )
+    clipnorm: float = Field(
+        1.0,
+        gt=0,
+        le=1000,
+        title="Gradient clipping",
+        description="Adam's clipnorm: each variable's gradient is scaled down to this norm.",
+    )
+    early_stopping_patience: int = Field(
+        15,
+        ge=0,
+        le=10_000,
+        title="Early stopping patience",
+        description="Epochs without a better validation Jaccard before the run ends. 0 switches it off.",
+    )
+    reduce_lr_factor: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        title="Learning-rate factor",
+        description="The learning rate is multiplied by this when the validation loss stalls.",
+    )
+    reduce_lr_patience: int = Field(
+        8,
+        ge=0,
+        le=10_000,
+        title="Learning-rate patience",
+        description="Epochs without a lower validation loss before the learning rate drops. 0 switches it off.",
+    )
+    min_learning_rate: float = Field(
+        1e-6, ge=0, le=1, title="Lowest learning rate", description="The learning rate never drops below this."
+    )
+    seed: int = Field(
+        42,
+        ge=0,
+        le=2**32 - 1,
+        title="Training seed",
+        description="Fixes the initial weights and the order of the items.",
+    )
+
+
+class ExperimentSpec(_Settings):
+    """One launch: a dataset, a split and the models that share them."""
+
+    name: str = Field("", max_length=120, title="Name", description="Empty: named after the dataset.")
+    dataset_id: int = Field(ge=1, title="Dataset", description="The registered image/mask pairs to train on.")
+    queue: WorkerQueue | None = Field(
+        None, title="Queue", description="Where the runs wait: any worker, GPU workers or CPU workers."
+    )
+    split: SplitSpec = Field(default_factory=SplitSpec)
+    image: ImageSpec = Field(default_factory=ImageSpec)
+    network: NetworkSpec = Field(default_factory=NetworkSpec)
+    training: TrainingSpec = Field(default_factory=TrainingSpec)
+    models: tuple[ModelSpec, ...] = Field(
+        min_length=1, max_length=8, title="Models", description="One run is trained for each."
+    )
+
+    @model_validator(mode="after")
+    def _models_differ(self) -> Self:
+        names = [model.architecture for model in self.models]
+        if len(set(names)) < len(names):
+            raise ValueError("models must differ: each architecture may be chosen once")
+        return self
+
+    def run_configs(self) -> tuple[RunConfig, ...]:
+        """Return the configuration of each run, in the order of `models`."""
+        return tuple(
+            RunConfig(model=model, network=self.network, image=self.image, training=self.training)
+            for model in self.models
+        )
+
+
+class RunConfig(_Settings):
+    """All that one run needs beside its experiment's dataset and split."""
+
+    model: ModelSpec
+    network: NetworkSpec
+    image: ImageSpec
+    training: TrainingSpec

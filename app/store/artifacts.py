@@ -1,0 +1,70 @@
+"""Files that runs and datasets write, addressed by relative paths below one folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from app.domain.errors import NotFoundError
+
+
+class ArtifactStore:
+    """The folder of artifacts.
+
+    Parameters
+    ----------
+    root : Path
+        Created when it does not exist.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+
+    def run_dir(self, run_id: int) -> Path:
+        """Folder of a run: checkpoints, samples, log and `history.csv`."""
+        return self.root / "runs" / str(run_id)
+
+    def dataset_dir(self, dataset_id: int) -> Path:
+        """Folder of a dataset: thumbnails and, for uploads, the files."""
+        return self.root / "datasets" / str(dataset_id)
+
+    def relative(self, path: Path) -> str:
+        """Return `path` as an artifact path with forward slashes."""
+        return path.relative_to(self.root).as_posix()
+
+    def resolve(self, relative: str) -> Path:
+        """Return the file of an artifact path.
+
+        Raises
+        ------
+        NotFoundError
+            No such file, or one outside the artifacts folder.
+        """
+        missing = NotFoundError(f"No artifact {relative!r}. It may have been removed; reload the page.")
+        if "\0" in relative:
+            raise missing
+        path = (self.root / relative).resolve()
+        if not path.is_relative_to(self.root.resolve()) or not path.is_file():
+            raise missing
+        return path
+
+    def remove_dataset(self, dataset_id: int) -> None:
+        """Remove a dataset's artifacts, uploaded files included."""
+        shutil.rmtree(self.dataset_dir(dataset_id), ignore_errors=True)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that readers see the old content or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

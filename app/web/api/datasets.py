@@ -1,0 +1,76 @@
+"""Datasets as JSON: register, upload, read, remove."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response, UploadFile
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.datasets.mask_rules import MaskRule
+from app.store.queries import get_dataset, list_datasets
+from app.store.views import DatasetDetail, DatasetView
+from app.web import registration
+from app.web.state import ServicesDep
+
+router = APIRouter(prefix="/api/datasets", tags=["datasets"])
+
+
+class FolderRegistration(BaseModel):
+    """A folder on the server with an images and a masks sub-folder."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field("", max_length=120, description="Empty: the folder's name.")
+    root: str = Field(max_length=4096, description="Absolute path below one of the configured roots.")
+    images_dir: str = Field("images", max_length=1024)
+    masks_dir: str = Field("masks", max_length=1024)
+    mask_rule: MaskRule = MaskRule.AUTO
+
+
+class DatasetList(BaseModel):
+    """Datasets, newest first."""
+
+    datasets: list[DatasetView]
+
+
+@router.get("")
+def read_datasets(services: ServicesDep) -> DatasetList:
+    """List datasets."""
+    return DatasetList(datasets=list_datasets(services.database))
+
+
+@router.post("", status_code=201)
+def register(body: FolderRegistration, request: Request) -> DatasetView:
+    """Register a folder; a worker indexes it."""
+    return registration.register_folder(request, **body.model_dump())
+
+
+@router.post("/upload", status_code=201)
+def upload(
+    request: Request,
+    upload: UploadFile,
+    name: Annotated[str, Form(max_length=120)] = "",
+    mask_rule: Annotated[MaskRule, Form()] = MaskRule.AUTO,
+) -> DatasetView:
+    """Upload a zip archive with an images and a masks folder."""
+    return registration.register_upload(request, name=name, mask_rule=mask_rule, upload=upload)
+
+
+@router.post("/demo", status_code=201)
+def demo(request: Request) -> DatasetView:
+    """Register the generated demo dataset (the present one, if it is there already)."""
+    return registration.register_demo(request)
+
+
+@router.get("/{dataset_id}")
+def read_dataset(dataset_id: int, services: ServicesDep) -> DatasetDetail:
+    """Return one dataset with its items and problems."""
+    return get_dataset(services.database, dataset_id)
+
+
+@router.delete("/{dataset_id}", status_code=204)
+def remove(dataset_id: int, request: Request) -> Response:
+    """Remove a dataset that no experiment uses; a registered folder's files are never touched."""
+    registration.delete(request, dataset_id)
+    return Response(status_code=204)

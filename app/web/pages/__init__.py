@@ -1,0 +1,12 @@
+"""The HTML pages, one file a resource."""
+
+from app.web.pages import access, datasets, documentation, experiments, runs, workers
+
+all_routers = (
+    access.router,
+    runs.router,
+    experiments.router,
+    datasets.router,
+    workers.router,
+    documentation.router,
+)

@@ -1,0 +1,102 @@
+"""The list of experiments, the launch form, and the page of one experiment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+
+from app.domain.configuration import ExperimentSpec, WorkerQueue
+from app.domain.errors import InvalidInputError
+from app.domain.presets import collapse_demo, report_preset
+from app.domain.run_states import DatasetState
+from app.store.queries import experiment_snapshot, list_datasets, list_experiments
+from app.web.launching import launch, spec_of_experiment, spec_of_run
+from app.web.pages.launch_form import (
+    SECTION_TITLES,
+    chosen_models,
+    form_fields,
+    payload_from_form,
+    values_of_form,
+    values_of_spec,
+)
+from app.web.pages.rendering import render
+from app.web.state import Services, ServicesDep, services_of
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/experiments")
+def show_experiments(request: Request, services: ServicesDep) -> Response:
+    """Show the launches."""
+    return render(request, "experiments.html", experiments=list_experiments(services.database))
+
+
+@router.get("/experiments/new")
+def show_form(
+    request: Request,
+    services: ServicesDep,
+    dataset: int | None = None,
+    from_run: int | None = None,
+    from_experiment: int | None = None,
+    preset: str = "report",
+) -> Response:
+    """Show the form, filled from a preset, a run or an experiment."""
+    if from_run is not None:
+        spec = spec_of_run(services.database, from_run)
+    elif from_experiment is not None:
+        spec = spec_of_experiment(services.database, from_experiment)
+    else:
+        spec = _preset_spec(services, preset=preset, dataset_id=dataset)
+    return _show(request, services, values=values_of_spec(spec), error=None)
+
+
+def _preset_spec(services: Services, *, preset: str, dataset_id: int | None) -> ExperimentSpec:
+    if dataset_id is None:
+        ready = [view for view in list_datasets(services.database) if view.state == DatasetState.READY]
+        dataset_id = ready[0].id if ready else 1
+    return collapse_demo(dataset_id) if preset == "collapse" else report_preset(dataset_id)
+
+
+@router.post("/experiments/new")
+async def launch_form(request: Request) -> Response:
+    """Launch, or show the form again with the error beside each field."""
+    form = await request.form()
+    items = [(name, str(value)) for name, value in form.multi_items()]
+    return await run_in_threadpool(_launch, request, items)
+
+
+def _launch(request: Request, items: list[tuple[str, str]]) -> Response:
+    try:
+        experiment = launch(request, payload_from_form(items))
+    except InvalidInputError as error:
+        return _show(request, services_of(request), values=values_of_form(items), error=error)
+    return RedirectResponse(f"/experiments/{experiment.id}", status_code=303)
+
+
+def _show(request: Request, services: Services, *, values: dict[str, str], error: InvalidInputError | None) -> Response:
+    errors: dict[str, str] = {item.field: item.message for item in error.fields} if error else {}
+    context: dict[str, Any] = {
+        "datasets": list_datasets(services.database),
+        "sections": {name: (title, form_fields(name)) for name, title in SECTION_TITLES.items()},
+        "queues": list(WorkerQueue),
+        "values": values,
+        "chosen": chosen_models(values),
+        "errors": errors,
+        "message": error.message if error else "",
+    }
+    known = {field.name for _, fields in context["sections"].values() for field in fields}
+    known |= {"name", "dataset_id", "queue", "models"}
+    context["other_errors"] = {
+        name: text for name, text in errors.items() if name not in known and not name.startswith("models.")
+    }
+    return render(request, "experiment_new.html", status=error.status if error else 200, **context)
+
+
+@router.get("/experiments/{experiment_id}")
+def show_experiment(experiment_id: int, request: Request, services: ServicesDep) -> Response:
+    """Show which model wins."""
+    snapshot = experiment_snapshot(services.database, services.announcer, experiment_id)
+    return render(request, "experiment.html", snapshot=snapshot, experiment=snapshot.experiment)

@@ -1,0 +1,1 @@
+"""The three segmentation networks and the blocks that they share."""

@@ -1,0 +1,1 @@
+"""The training engine: deterministic, resumable after every epoch, live at every step."""

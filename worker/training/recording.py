@@ -1,0 +1,140 @@
+"""The protocol through which the engine tells the world what it does.
+
+The engine knows no database: a `Recorder` that raises stops the training, and an epoch counts as committed
+when `Recorder.epoch` has returned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.metrics import Baselines, ConfusionCounts
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFacts:
+    """What is known before the first step.
+
+    Parameters
+    ----------
+    parameters, trainable_parameters, batchnorm_layers : int
+        Size of the model.
+    device : str
+        Line of `describe_devices` that the training runs on.
+    steps_per_epoch : int
+        Batches an epoch, the last partial one included.
+    baselines : Baselines
+        Of the validation masks.
+    training_items, validation_items : int
+        Number of images.
+    validation_pixels, validation_foreground_pixels : int
+        Over all validation masks.
+    """
+
+    parameters: int
+    trainable_parameters: int
+    batchnorm_layers: int
+    device: str
+    steps_per_epoch: int
+    baselines: Baselines
+    training_items: int
+    validation_items: int
+    validation_pixels: int
+    validation_foreground_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """One optimizer step.
+
+    Parameters
+    ----------
+    step : int
+        Global, from 1.
+    epoch : int
+        From 1.
+    loss, jaccard : float
+        Of this batch, in train mode (batch statistics), before the step's update.
+    learning_rate : float
+    images_per_second : float
+        Over the last few steps of this epoch.
+    elapsed_seconds : float
+        Since this attempt's start.
+    """
+
+    step: int
+    epoch: int
+    loss: float
+    jaccard: float
+    learning_rate: float
+    images_per_second: float
+    elapsed_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePrediction:
+    """What the model predicts for one chosen validation item.
+
+    Parameters
+    ----------
+    item_index : int
+        Index into the validation arrays.
+    probability : ndarray of uint8, shape (height, width)
+        See `worker.training.probability_codec`.
+    counts : ConfusionCounts
+        Of this item.
+    """
+
+    item_index: int
+    probability: NDArray[np.uint8]
+    counts: ConfusionCounts
+
+
+@dataclass(frozen=True, slots=True)
+class EpochResult:
+    """One epoch, after its validation; its checkpoint is on disk when the recorder sees it.
+
+    Parameters
+    ----------
+    epoch : int
+        From 1.
+    step : int
+        Last global step of the epoch.
+    metrics : dict of str to float
+        Every column of `app.domain.history.HISTORY_COLUMNS` but ``epoch``. `learning_rate` is the one that
+        the epoch was trained with.
+    seconds : float
+        Training, validation and checkpoint together.
+    samples : tuple of SamplePrediction
+    is_best : bool
+        Whether this epoch has the best validation Jaccard so far.
+    best_val_jaccard : float
+    best_epoch : int
+        The first epoch with `best_val_jaccard`.
+    """
+
+    epoch: int
+    step: int
+    metrics: dict[str, float]
+    seconds: float
+    samples: tuple[SamplePrediction, ...]
+    is_best: bool
+    best_val_jaccard: float
+    best_epoch: int
+
+
+class Recorder(Protocol):
+    """Receives a training's results, in order, on the training thread."""
+
+    def started(self, facts: TrainingFacts) -> None:
+        """Take the facts, once for each attempt, before the first step."""
+
+    def step(self, result: StepResult) -> None:
+        """Take a step; must be quick, the device waits."""
+
+    def epoch(self, result: EpochResult) -> None:
+        """Commit an epoch; when this returns, a resume will start from it."""
