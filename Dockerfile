@@ -7,7 +7,7 @@ WORKDIR /srv/segscope
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 COPY requirements.lock ./
-RUN pip install --require-hashes -r requirements.lock
+RUN pip install --no-deps --require-hashes -r requirements.lock
 
 # === The application, installed in place: it serves templates/ and static/ from beside itself ===
 FROM dependencies AS build

@@ -40,15 +40,17 @@ clean: ## remove the environment and what tests and checks left; data stays
 	rm -rf .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
 
 # A stamp is written last, so that an interrupted installation starts over and a complete one costs nothing.
+# The lock files name every package, so pip has nothing to resolve: with --no-deps a release made after the lock
+# cannot enter through an extra (pip looks at `coverage[toml]` apart from the locked `coverage`).
 $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
 	@echo "Installing into $(VENV); the first time takes some minutes (TensorFlow is large)."
-	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	@echo "Installing the development tools into $(VENV)."
-	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements-dev.lock
 	@touch $@
 
 $(BIN)/python:

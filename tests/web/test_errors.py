@@ -161,7 +161,7 @@ def test_an_archive_that_leaves_its_folder_fails(api: httpx.Client, roots: Path)
 
 
 def test_an_empty_folder_fails_and_says_why(api: httpx.Client, roots: Path) -> None:
-    folder = write_pairs(roots / "empty", items=0)
+    folder = write_pairs(roots / "no-pairs", items=0)
 
     answer = api.post("/api/datasets", json={"root": str(folder)})
     view = wait_for_dataset(api, answer.json()["id"])
