@@ -11,11 +11,11 @@ import sys
 import time
 from pathlib import Path
 
-from app.datasets.archives import ArchiveLimits, extract_zip
-from app.datasets.demo import write_demo_dataset
-from app.datasets.indexing import index_folder
-from app.datasets.mask_rules import MaskRule
-from app.datasets.pair_folders import locate_pair_folders
+from app.datasets.demo.writing import write_demo_dataset
+from app.datasets.files.archives import ArchiveLimits, extract_zip
+from app.datasets.items.indexing import index_folder
+from app.datasets.items.mask_rules import MaskRule
+from app.datasets.pairing.folders import locate_pair_folders
 from app.domain.errors import NotFoundError, SegscopeError
 from app.store.datasets import IndexRecord, record_failure, record_index, record_progress
 from app.store.events import announce_dataset

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.datasets.preparation import PreparedItems, prepare_items
+from app.datasets.items.preparation import PreparedItems, prepare_items
 from app.domain.errors import SegscopeError
 from app.domain.run_states import RunState, StopReason
 from app.store import runs, workers

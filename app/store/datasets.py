@@ -20,7 +20,7 @@ MAX_INDEXING_ATTEMPTS = 3
 
 
 class ItemRecord(Protocol):
-    """What the index says of one item (see `app.datasets.indexing.IndexedItem`)."""
+    """What the index says of one item (see `app.datasets.items.indexing.IndexedItem`)."""
 
     @property
     def position(self) -> int: ...  # noqa: D102

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.datasets.splits import random_split
+from app.datasets.splits.random import random_split
 from app.domain.configuration import Architecture, ExperimentSpec, RunConfig
 from app.domain.errors import FieldError, InvalidInputError, NotFoundError
 from app.domain.estimate import RunEstimate, check_against_dataset, estimate_run

@@ -10,8 +10,8 @@ from pathlib import Path
 from fastapi import Request, UploadFile
 from sqlalchemy import select
 
-from app.datasets.mask_rules import MaskRule
-from app.datasets.roots import confine, confined_child
+from app.datasets.files.roots import confine, confined_child
+from app.datasets.items.mask_rules import MaskRule
 from app.domain.errors import (
     ConflictError,
     FieldError,

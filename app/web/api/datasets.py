@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.datasets.mask_rules import MaskRule
+from app.datasets.items.mask_rules import MaskRule
 from app.store.queries import get_dataset, list_datasets
 from app.store.views import DatasetDetail, DatasetView
 from app.web import registration

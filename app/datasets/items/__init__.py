@@ -1,0 +1,1 @@
+"""Items: registering, measuring and preparing image/mask pairs."""

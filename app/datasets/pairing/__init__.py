@@ -1,0 +1,1 @@
+"""Which image belongs to which mask, and which items to one acquisition."""

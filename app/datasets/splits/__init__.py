@@ -1,0 +1,1 @@
+"""Which items train, validate and test."""
