@@ -14,6 +14,7 @@ from PIL import Image
 from sqlalchemy.orm import Session
 
 from app.domain.configuration import Architecture, ExperimentSpec, ModelSpec, TrainingSpec, WorkerQueue
+from app.domain.dataset_import import ImportSpec, Layout
 from app.domain.history import HISTORY_COLUMNS
 from app.domain.run_states import DatasetState
 from app.store import experiments
@@ -33,9 +34,7 @@ def create_dataset(session: Session, *, items: int = 4) -> DatasetRow:
         name=f"beads {number}",
         source="folder",
         root="/nowhere",
-        images_dir="images",
-        masks_dir="masks",
-        mask_rule="auto",
+        import_spec=ImportSpec(layout=Layout.FOLDERS).model_dump(mode="json"),
         state=DatasetState.READY,
         content_hash=f"{number:064d}",
         mask_threshold=0.5,
@@ -81,9 +80,7 @@ def create_experiment(
         training=TrainingSpec(epochs=epochs),
         models=tuple(ModelSpec(architecture=architecture, batch_size=1) for architecture in architectures),
     )
-    return experiments.create_experiment(
-        session, spec, dataset=dataset, training_items=ids[1:], validation_items=ids[:1]
-    )
+    return experiments.create_experiment(session, spec, dataset=dataset, folds=[experiments.Fold(ids[1:], ids[:1])])
 
 
 def epoch_record(epoch: int, *, step: int, **changes: Any) -> EpochRecord:

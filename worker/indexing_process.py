@@ -14,8 +14,8 @@ from pathlib import Path
 from app.datasets.demo.writing import write_demo_dataset
 from app.datasets.files.archives import ArchiveLimits, extract_zip
 from app.datasets.items.indexing import index_folder
-from app.datasets.items.mask_rules import MaskRule
 from app.datasets.pairing.folders import locate_pair_folders
+from app.domain.dataset_import import ImportSpec
 from app.domain.errors import NotFoundError, SegscopeError
 from app.store.datasets import IndexRecord, record_failure, record_index, record_progress
 from app.store.events import announce_dataset
@@ -63,7 +63,7 @@ def _index(services: WorkerServices, *, dataset_id: int, attempt: int) -> None:
         row = session.get(DatasetRow, dataset_id)
         if row is None:
             raise NotFoundError(f"There is no dataset {dataset_id}.")
-    root, images_dir, masks_dir = Path(row.root), row.images_dir, row.masks_dir
+    root, spec = Path(row.root), ImportSpec.model_validate(row.import_spec)
     folder = services.artifacts.dataset_dir(dataset_id)
     if row.source == "demo":
         write_demo_dataset(root)
@@ -76,10 +76,10 @@ def _index(services: WorkerServices, *, dataset_id: int, attempt: int) -> None:
         extract_zip(folder / "upload.zip", root, limits=limits)
         (folder / "upload.zip").unlink()
     if row.source == "upload":
-        images_dir, masks_dir = locate_pair_folders(root)
+        found = locate_pair_folders(root)
+        spec = spec.model_copy(update={"images": found.images_dir, "masks": found.masks_dir})
         with services.database.write() as session:
-            stored = session.get_one(DatasetRow, dataset_id)
-            stored.images_dir, stored.masks_dir = images_dir, masks_dir
+            session.get_one(DatasetRow, dataset_id).import_spec = spec.model_dump(mode="json")
 
     last = 0.0
 
@@ -94,9 +94,9 @@ def _index(services: WorkerServices, *, dataset_id: int, attempt: int) -> None:
 
     index = index_folder(
         root,
-        images_dir=images_dir,
-        masks_dir=masks_dir,
-        mask_rule=MaskRule(row.mask_rule),
+        images_dir=spec.images,
+        masks_dir=spec.masks,
+        mask_rule=spec.mask.rule,
         max_pixels=settings.image_max_pixels,
         thumbnails_dir=folder / "thumbnails",
         on_progress=on_progress,

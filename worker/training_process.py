@@ -99,8 +99,9 @@ def _train(services: WorkerServices, *, run_id: int, attempt: int, stop: threadi
         if order.run.worker_id:
             workers.set_devices(session, worker_id=order.run.worker_id, devices=describe_devices())
     items = {item.id: item for item in order.experiment.dataset.items}
-    training_ids = [int(item_id) for item_id in order.experiment.training_items]
-    validation_ids = [int(item_id) for item_id in order.experiment.validation_items]
+    fold = order.experiment.folds[order.run.fold]
+    training_ids = [int(item_id) for item_id in fold["training"]]
+    validation_ids = [int(item_id) for item_id in fold["validation"]]
     logger.info("reading %d items", len(training_ids) + len(validation_ids))
     training = _prepare(services, order, [items[item_id] for item_id in training_ids])
     validation = _prepare(services, order, [items[item_id] for item_id in validation_ids])

@@ -5,8 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from urllib.parse import quote
 
 from app.domain.errors import NotFoundError
+
+
+def artifact_url(path: str) -> str:
+    """Return the address of an artifact path."""
+    return f"/artifacts/{quote(path)}"
 
 
 class ArtifactStore:

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
+from app.domain.corrections import DatasetEdits
+from app.domain.dataset_import import ImportSpec
 from app.domain.errors import ConflictError, NotFoundError
 from app.domain.run_states import DatasetState
 from app.store.schema import DatasetRow, ExperimentRow, ItemRow, ProblemRow, utc_now
@@ -85,22 +87,20 @@ def create_dataset(
     name: str,
     source: str,
     root: str,
-    images_dir: str,
-    masks_dir: str,
-    mask_rule: str,
+    import_spec: ImportSpec,
 ) -> DatasetRow:
-    """Register a dataset; a worker indexes it."""
+    """Register the first version of a dataset; a worker indexes it."""
     row = DatasetRow(
         name=name,
         source=source,
         root=root,
-        images_dir=images_dir,
-        masks_dir=masks_dir,
-        mask_rule=mask_rule,
+        import_spec=import_spec.model_dump(mode="json"),
+        edits=DatasetEdits().model_dump(mode="json"),
         state=DatasetState.QUEUED,
     )
     session.add(row)
     session.flush()
+    row.lineage_id = row.id
     return row
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from app.domain.history import JsonNumber, metrics_to_json
 from app.store.database import Database
-from app.store.queries import dataset_view, get_run, samples_of
+from app.store.dataset_queries import dataset_view
+from app.store.queries import get_run, samples_of
 from app.store.stream import Announcer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
@@ -11,33 +12,43 @@ from app.domain.run_states import RunState
 from app.store.schema import DatasetRow, ExperimentRow, RunRow
 
 
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Ids of the items that train and that validate the runs of one fold."""
+
+    training: Sequence[int]
+    validation: Sequence[int]
+
+
 def create_experiment(
     session: Session,
     spec: ExperimentSpec,
     *,
     dataset: DatasetRow,
-    training_items: Sequence[int],
-    validation_items: Sequence[int],
+    folds: Sequence[Fold],
+    test_items: Sequence[int] = (),
 ) -> ExperimentRow:
-    """Write a launch: the experiment with its split (item ids) and one queued run for each model."""
+    """Write a launch: the experiment with its split (item ids) and one queued run for each model and fold."""
     experiment = ExperimentRow(
         name=spec.name or dataset.name,
         dataset_id=dataset.id,
         dataset_hash=dataset.content_hash,
         spec=spec.model_dump(mode="json"),
-        training_items=list(training_items),
-        validation_items=list(validation_items),
+        folds=[{"training": list(fold.training), "validation": list(fold.validation)} for fold in folds],
+        test_items=list(test_items),
     )
     for config in spec.run_configs():
-        experiment.runs.append(
+        experiment.runs += [
             RunRow(
                 architecture=config.model.architecture,
                 config=config.model_dump(mode="json"),
+                fold=fold,
                 state=RunState.QUEUED,
                 queue=spec.queue,
                 epochs_planned=config.training.epochs,
             )
-        )
+            for fold in range(len(folds))
+        ]
     session.add(experiment)
     session.flush()
     return experiment

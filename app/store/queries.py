@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.domain.configuration import Architecture, RunConfig
@@ -16,7 +15,8 @@ from app.domain.errors import InvalidInputError, NotFoundError
 from app.domain.findings import Severity
 from app.domain.history import HISTORY_COLUMNS, STEP_COLUMNS, JsonNumber, number_to_json
 from app.domain.metrics import ConfusionCounts
-from app.domain.run_states import CLAIMABLE_STATES, DatasetState, RunState
+from app.domain.run_states import CLAIMABLE_STATES, RunState
+from app.store.artifacts import artifact_url
 from app.store.database import Database
 from app.store.schema import (
     DatasetRow,
@@ -24,7 +24,6 @@ from app.store.schema import (
     ExperimentRow,
     FindingRow,
     ItemRow,
-    ProblemRow,
     RunRow,
     SampleRow,
     StepChunkRow,
@@ -35,13 +34,9 @@ from app.store.step_codec import join_steps
 from app.store.stream import Announcer
 from app.store.views import (
     Columns,
-    DatasetDetail,
-    DatasetView,
     ExperimentSnapshot,
     ExperimentView,
     FindingView,
-    ItemView,
-    ProblemView,
     RunRowView,
     RunSnapshot,
     RunView,
@@ -65,16 +60,6 @@ _SORTS: Mapping[str, ColumnElement[Any]] = {
     "experiment": ExperimentRow.name.expression,
     "dataset": DatasetRow.name.expression,
 }
-
-
-def artifact_url(path: str) -> str:
-    """Return the address of an artifact path."""
-    return f"/artifacts/{quote(path)}"
-
-
-def thumbnail_path(dataset: DatasetRow, position: int, kind: str) -> str:
-    """Return the artifact path of a thumbnail, `kind` being ``image.jpg`` or ``mask.png``."""
-    return f"datasets/{dataset.id}/thumbnails/{position}-{kind}"
 
 
 # --- Runs -------------------------------------------------------------------------------------------------------
@@ -393,96 +378,11 @@ def _experiment_view(row: ExperimentRow, positions: Mapping[int, int]) -> Experi
         dataset_hash=row.dataset_hash,
         created_at=row.created_at,
         spec=row.spec,
-        training_items=len(row.training_items),
-        validation_items=len(row.validation_items),
+        training_items=len(row.folds[0]["training"]),
+        validation_items=len(row.folds[0]["validation"]),
+        test_items=len(row.test_items),
+        folds=len(row.folds),
         runs=[_run_view(run, positions) for run in row.runs],
-    )
-
-
-# --- Datasets ---------------------------------------------------------------------------------------------------
-
-
-def list_datasets(db: Database) -> list[DatasetView]:
-    """Return every dataset, newest first."""
-    with db.read() as session:
-        rows = session.scalars(select(DatasetRow).order_by(DatasetRow.id.desc())).all()
-        items = _counts(session, ItemRow.dataset_id)
-        problems = _counts(session, ProblemRow.dataset_id)
-        return [DatasetView(**_dataset_fields(row, items.get(row.id, 0), problems.get(row.id, 0))) for row in rows]
-
-
-def _counts(session: Session, column: Any) -> dict[int, int]:
-    rows = session.execute(select(column, func.count()).group_by(column))
-    return dict(rows.tuples().all())
-
-
-def dataset_view(session: Session, dataset_id: int) -> DatasetView:
-    """Return one dataset at a glance, as of the session's transaction."""
-    row = _load_dataset(session, dataset_id)
-    n_items = session.scalar(select(func.count()).select_from(ItemRow).where(ItemRow.dataset_id == dataset_id))
-    n_problems = session.scalar(select(func.count()).select_from(ProblemRow).where(ProblemRow.dataset_id == dataset_id))
-    return DatasetView(**_dataset_fields(row, n_items or 0, n_problems or 0))
-
-
-def get_dataset(db: Database, dataset_id: int) -> DatasetDetail:
-    """Return one dataset with its items and problems."""
-    with db.read() as session:
-        row = _load_dataset(session, dataset_id)
-        return DatasetDetail(
-            **_dataset_fields(row, len(row.items), len(row.problems)),
-            images_dir=row.images_dir,
-            masks_dir=row.masks_dir,
-            intensity_low=row.intensity_low,
-            intensity_high=row.intensity_high,
-            items=[_item_view(row, item) for item in row.items],
-            problems=[
-                ProblemView(code=problem.code, name=problem.name, message=problem.message) for problem in row.problems
-            ],
-        )
-
-
-def _load_dataset(session: Session, dataset_id: int) -> DatasetRow:
-    row = session.get(DatasetRow, dataset_id)
-    if row is None:
-        raise NotFoundError(f"There is no dataset {dataset_id}. The list of datasets shows which there are.")
-    return row
-
-
-def _dataset_fields(row: DatasetRow, n_items: int, n_problems: int) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "name": row.name,
-        "source": row.source,
-        "root": row.root,
-        "state": DatasetState(row.state),
-        "message": row.message,
-        "progress": row.progress,
-        "content_hash": row.content_hash,
-        "mask_rule": row.mask_rule,
-        "mask_rule_text": row.mask_rule_text,
-        "created_at": row.created_at,
-        "n_items": n_items,
-        "n_problems": n_problems,
-        "foreground_mean": row.summary.get("foreground_mean"),
-        "foreground_std": row.summary.get("foreground_std"),
-        "summary": row.summary,
-    }
-
-
-def _item_view(dataset: DatasetRow, item: ItemRow) -> ItemView:
-    return ItemView(
-        id=item.id,
-        name=item.name,
-        group=item.group,
-        height=item.height,
-        width=item.width,
-        channels=item.channels,
-        image_dtype=item.image_dtype,
-        mask_dtype=item.mask_dtype,
-        foreground_fraction=item.foreground_fraction,
-        fractional_share=item.fractional_share,
-        thumbnail_url=artifact_url(thumbnail_path(dataset, item.position, "image.jpg")),
-        mask_thumbnail_url=artifact_url(thumbnail_path(dataset, item.position, "mask.png")),
     )
 
 

@@ -365,6 +365,7 @@ def retry(session: Session, run_id: int) -> RunRow:
         experiment_id=run.experiment_id,
         architecture=run.architecture,
         config=run.config,
+        fold=run.fold,
         retry_of_id=run.id,
         state=RunState.QUEUED,
         queue=run.queue,

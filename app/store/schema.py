@@ -63,7 +63,11 @@ class Base(DeclarativeBase):
 
 
 class DatasetRow(Base):
-    """A registered folder or upload of image/mask pairs."""
+    """One version of a registered folder or upload of image/mask pairs.
+
+    Versions of the same files share `lineage_id`, the id of the first. A version never changes once it is ready:
+    corrections make a new one (`edits` is cumulative, see `app.domain.corrections`), and runs keep the one they used.
+    """
 
     __tablename__ = "datasets"
 
@@ -71,9 +75,11 @@ class DatasetRow(Base):
     name: Mapped[str]
     source: Mapped[str] = mapped_column(String(16))
     root: Mapped[str]
-    images_dir: Mapped[str]
-    masks_dir: Mapped[str]
-    mask_rule: Mapped[str] = mapped_column(String(16))
+    import_spec: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    lineage_id: Mapped[int | None] = mapped_column(index=True)
+    version: Mapped[int] = mapped_column(default=1)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id"))
+    edits: Mapped[dict[str, Any]] = mapped_column(default=dict)
     state: Mapped[str] = mapped_column(String(16), index=True)
     message: Mapped[str] = mapped_column(default="")
     progress: Mapped[float] = mapped_column(default=0.0)
@@ -83,6 +89,7 @@ class DatasetRow(Base):
     intensity_low: Mapped[float | None]
     intensity_high: Mapped[float | None]
     summary: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    findings: Mapped[list[Any]] = mapped_column(default=list)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     heartbeat_at: Mapped[datetime | None]
     attempt: Mapped[int] = mapped_column(default=0)
@@ -106,6 +113,10 @@ class ItemRow(Base):
     group: Mapped[str] = mapped_column("acquisition", default="")
     image_path: Mapped[str]
     mask_path: Mapped[str]
+    image_page: Mapped[int | None]
+    mask_page: Mapped[int | None]
+    window: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    correction: Mapped[dict[str, Any]] = mapped_column(default=dict)
     image_sha256: Mapped[str] = mapped_column(String(64))
     mask_sha256: Mapped[str] = mapped_column(String(64))
     height: Mapped[int]
@@ -133,7 +144,11 @@ class ProblemRow(Base):
 
 
 class ExperimentRow(Base):
-    """One launch."""
+    """One launch.
+
+    `folds` holds item ids as `{"training": [...], "validation": [...]}`: one entry, or one for each fold of a k-fold
+    split; a run trains on entry `RunRow.fold`. `test_items` are in none of them.
+    """
 
     __tablename__ = "experiments"
 
@@ -142,8 +157,8 @@ class ExperimentRow(Base):
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"), index=True)
     dataset_hash: Mapped[str] = mapped_column(String(64))
     spec: Mapped[dict[str, Any]]
-    training_items: Mapped[list[Any]]
-    validation_items: Mapped[list[Any]]
+    folds: Mapped[list[Any]]
+    test_items: Mapped[list[Any]] = mapped_column(default=list)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     dataset: Mapped[DatasetRow] = relationship()
@@ -160,6 +175,7 @@ class RunRow(Base):
     experiment_id: Mapped[int] = mapped_column(ForeignKey("experiments.id"), index=True)
     architecture: Mapped[str] = mapped_column(String(32), index=True)
     config: Mapped[dict[str, Any]]
+    fold: Mapped[int] = mapped_column(default=0)
     retry_of_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
 
     state: Mapped[str] = mapped_column(String(16))

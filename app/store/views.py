@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from app.domain.configuration import Architecture, RunConfig
+from app.domain.dataset_import import ImportSpec
 from app.domain.findings import Evidence, Severity
 from app.domain.history import JsonNumber
 from app.domain.run_states import DatasetState, RunState
@@ -140,6 +141,8 @@ class ExperimentView(View):
     spec: dict[str, Any]
     training_items: int
     validation_items: int
+    test_items: int
+    folds: int
     runs: list[RunView]
 
 
@@ -188,7 +191,10 @@ class DatasetView(View):
     message: str
     progress: float
     content_hash: str
-    mask_rule: str
+    import_spec: ImportSpec
+    lineage_id: int
+    version: int
+    parent_id: int | None
     mask_rule_text: str
     created_at: datetime
     n_items: int
@@ -201,8 +207,6 @@ class DatasetView(View):
 class DatasetDetail(DatasetView):
     """A dataset with its items and its problems."""
 
-    images_dir: str
-    masks_dir: str
     intensity_low: float | None
     intensity_high: float | None
     items: list[ItemView]

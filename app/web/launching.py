@@ -18,7 +18,7 @@ from app.domain.estimate import RunEstimate, check_against_dataset, estimate_run
 from app.domain.run_states import DatasetState
 from app.store.database import Database
 from app.store.events import announce_run
-from app.store.experiments import create_experiment
+from app.store.experiments import Fold, create_experiment
 from app.store.queries import get_experiment, list_workers, live_workers, queue_positions
 from app.store.schema import DatasetRow, ExperimentRow, ItemRow, RunRow
 from app.store.views import ExperimentView
@@ -95,8 +95,7 @@ def launch(request: Request, payload: Mapping[str, Any]) -> ExperimentView:
             session,
             spec,
             dataset=plan.dataset,
-            training_items=[item.id for item in plan.training],
-            validation_items=[item.id for item in plan.validation],
+            folds=[Fold([item.id for item in plan.training], [item.id for item in plan.validation])],
         )
         experiment_id, run_ids = experiment.id, [run.id for run in experiment.runs]
     for run_id in run_ids:

@@ -11,7 +11,7 @@ from fastapi import Request, UploadFile
 from sqlalchemy import select
 
 from app.datasets.files.roots import confine, confined_child
-from app.datasets.items.mask_rules import MaskRule
+from app.domain.dataset_import import ImportSpec, Layout
 from app.domain.errors import (
     ConflictError,
     FieldError,
@@ -22,8 +22,9 @@ from app.domain.errors import (
 from app.domain.presets import collapse_demo
 from app.domain.run_states import DatasetState
 from app.store import datasets
+from app.store.dataset_queries import get_dataset
 from app.store.events import announce_dataset
-from app.store.queries import get_dataset, list_workers, live_workers
+from app.store.queries import list_workers, live_workers
 from app.store.schema import DatasetRow
 from app.store.views import DatasetView, ExperimentView
 from app.web.launching import launch
@@ -35,9 +36,7 @@ _COPY_BYTES = 1024**2
 _DEMO_WAIT_SECONDS = 60.0
 
 
-def register_folder(
-    request: Request, *, name: str, root: str, images_dir: str, masks_dir: str, mask_rule: str
-) -> DatasetView:
+def register_folder(request: Request, *, name: str, root: str, import_spec: ImportSpec) -> DatasetView:
     """Register a folder below the configured roots; a worker indexes it.
 
     Raises
@@ -50,20 +49,18 @@ def register_folder(
         message = "Enter the folder that holds the images and the masks folder."
         raise InvalidInputError(message, fields=[FieldError("root", message)])
     folder = confine(root.strip(), services.settings.root_paths)
-    confined_child(folder, images_dir, field="images_dir")
-    confined_child(folder, masks_dir, field="masks_dir")
+    confined_child(folder, import_spec.images, field="import_spec.images")
+    confined_child(folder, import_spec.masks, field="import_spec.masks")
     return _register(
         services,
         name=name or folder.name,
         source="folder",
         root=str(folder),
-        images_dir=images_dir,
-        masks_dir=masks_dir,
-        mask_rule=mask_rule,
+        import_spec=import_spec,
     )
 
 
-def register_upload(request: Request, *, name: str, mask_rule: str, upload: UploadFile) -> DatasetView:
+def register_upload(request: Request, *, name: str, import_spec: ImportSpec, upload: UploadFile) -> DatasetView:
     """Keep an uploaded zip archive and register it; a worker unpacks and indexes it.
 
     Raises
@@ -92,9 +89,7 @@ def register_upload(request: Request, *, name: str, mask_rule: str, upload: Uplo
             name=name or Path(file_name).stem,
             source="upload",
             root="",
-            images_dir="",
-            masks_dir="",
-            mask_rule=mask_rule,
+            import_spec=import_spec,
             staged=staged,
         )
     finally:
@@ -129,9 +124,7 @@ def register_demo(request: Request) -> DatasetView:
         name=DEMO_NAME,
         source="demo",
         root="",
-        images_dir="images",
-        masks_dir="masks",
-        mask_rule=MaskRule.AUTO,
+        import_spec=ImportSpec(layout=Layout.FOLDERS),
     )
 
 
@@ -141,27 +134,20 @@ def _register(
     name: str,
     source: str,
     root: str,
-    images_dir: str,
-    masks_dir: str,
-    mask_rule: str,
+    import_spec: ImportSpec,
     staged: Path | None = None,
 ) -> DatasetView:
     name = name.strip()
     if not 1 <= len(name) <= _NAME_LENGTH:
         message = f"The name has {len(name)} characters, expected 1 to {_NAME_LENGTH}."
         raise InvalidInputError(message, fields=[FieldError("name", message)])
-    if mask_rule not in list(MaskRule):
-        message = f"Invalid mask rule: received {mask_rule!r}, expected one of {', '.join(MaskRule)}."
-        raise InvalidInputError(message, fields=[FieldError("mask_rule", message)])
     with services.database.write() as session:
         row = datasets.create_dataset(
             session,
             name=name,
             source=source,
             root=root,
-            images_dir=images_dir,
-            masks_dir=masks_dir,
-            mask_rule=mask_rule,
+            import_spec=import_spec,
         )
         folder = services.artifacts.dataset_dir(row.id)
         if not root:

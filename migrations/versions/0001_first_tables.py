@@ -19,9 +19,11 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("source", sa.String(length=16), nullable=False),
         sa.Column("root", sa.Text(), nullable=False),
-        sa.Column("images_dir", sa.Text(), nullable=False),
-        sa.Column("masks_dir", sa.Text(), nullable=False),
-        sa.Column("mask_rule", sa.String(length=16), nullable=False),
+        sa.Column("import_spec", sa.JSON(), nullable=False),
+        sa.Column("lineage_id", sa.Integer(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("parent_id", sa.Integer(), nullable=True),
+        sa.Column("edits", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("progress", sa.Double(), nullable=False),
@@ -31,12 +33,15 @@ def upgrade() -> None:
         sa.Column("intensity_low", sa.Double(), nullable=True),
         sa.Column("intensity_high", sa.Double(), nullable=True),
         sa.Column("summary", sa.JSON(), nullable=False),
+        sa.Column("findings", sa.JSON(), nullable=False),
         sa.Column("created_at", schema.UtcDateTime(timezone=True), nullable=False),
         sa.Column("heartbeat_at", schema.UtcDateTime(timezone=True), nullable=True),
         sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["parent_id"], ["datasets.id"], name=op.f("fk_datasets_parent_id_datasets")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_datasets")),
     )
     with op.batch_alter_table("datasets", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_datasets_lineage_id"), ["lineage_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_datasets_state"), ["state"], unique=False)
 
     op.create_table(
@@ -63,8 +68,8 @@ def upgrade() -> None:
         sa.Column("dataset_id", sa.Integer(), nullable=False),
         sa.Column("dataset_hash", sa.String(length=64), nullable=False),
         sa.Column("spec", sa.JSON(), nullable=False),
-        sa.Column("training_items", sa.JSON(), nullable=False),
-        sa.Column("validation_items", sa.JSON(), nullable=False),
+        sa.Column("folds", sa.JSON(), nullable=False),
+        sa.Column("test_items", sa.JSON(), nullable=False),
         sa.Column("created_at", schema.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_experiments_dataset_id_datasets")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_experiments")),
@@ -81,6 +86,10 @@ def upgrade() -> None:
         sa.Column("acquisition", sa.Text(), nullable=False),
         sa.Column("image_path", sa.Text(), nullable=False),
         sa.Column("mask_path", sa.Text(), nullable=False),
+        sa.Column("image_page", sa.Integer(), nullable=True),
+        sa.Column("mask_page", sa.Integer(), nullable=True),
+        sa.Column("window", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("correction", sa.JSON(), nullable=False),
         sa.Column("image_sha256", sa.String(length=64), nullable=False),
         sa.Column("mask_sha256", sa.String(length=64), nullable=False),
         sa.Column("height", sa.Integer(), nullable=False),
@@ -121,6 +130,7 @@ def upgrade() -> None:
         sa.Column("experiment_id", sa.Integer(), nullable=False),
         sa.Column("architecture", sa.String(length=32), nullable=False),
         sa.Column("config", sa.JSON(), nullable=False),
+        sa.Column("fold", sa.Integer(), nullable=False),
         sa.Column("retry_of_id", sa.Integer(), nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("stop_reason", sa.String(length=32), nullable=True),
@@ -249,6 +259,7 @@ def downgrade() -> None:
     op.drop_table("workers")
     with op.batch_alter_table("datasets", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_datasets_state"))
+        batch_op.drop_index(batch_op.f("ix_datasets_lineage_id"))
 
     op.drop_table("datasets")
     # ### end Alembic commands ###

@@ -15,7 +15,7 @@ from app.datasets.files.roots import confined_child
 from app.datasets.files.unreadable import ImageTooLargeError, UnreadableImageError
 from app.datasets.items.indexed import DatasetIndex, IndexedItem
 from app.datasets.items.mask_census import MaskCensus
-from app.datasets.items.mask_rules import MaskRule, ResolvedMaskRule, binarise
+from app.datasets.items.mask_rules import ResolvedMaskRule, binarise
 from app.datasets.items.measuring import foreground_fraction, fractional_share, image_statistics, mask_statistics
 from app.datasets.items.summary import content_hash, intensity_range, summarise
 from app.datasets.items.thumbnails import (
@@ -26,6 +26,7 @@ from app.datasets.items.thumbnails import (
 )
 from app.datasets.pairing.groups import infer_group
 from app.datasets.pairing.stems import Pair, Problem, ProblemCode, find_pairs
+from app.domain.dataset_import import MaskRule
 from app.domain.errors import InvalidInputError
 
 _PROBLEMS_SHOWN = 3

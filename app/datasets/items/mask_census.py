@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.datasets.items.mask_rules import MaskRule, ResolvedMaskRule, resolve_mask_rule
+from app.datasets.items.mask_rules import ResolvedMaskRule, resolve_mask_rule
+from app.domain.dataset_import import MaskRule
 
 
 class MaskCensus:

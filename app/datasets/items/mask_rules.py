@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-
-class MaskRule(StrEnum):
-    """What a person may choose at registration."""
-
-    AUTO = "auto"
-    HALF = "half"
-    NONZERO = "nonzero"
+from app.domain.dataset_import import MaskRule
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.datasets.items.mask_rules import MaskRule
-from app.store.queries import get_dataset, list_datasets
+from app.domain.dataset_import import ImportSpec, Layout, MaskRule, MaskSpec
+from app.store.dataset_queries import get_dataset, list_datasets
 from app.store.views import DatasetDetail, DatasetView
 from app.web import registration
 from app.web.state import ServicesDep
@@ -23,9 +23,7 @@ class FolderRegistration(BaseModel):
 
     name: str = Field("", max_length=120, description="Empty: the folder's name.")
     root: str = Field(max_length=4096, description="Absolute path below one of the configured roots.")
-    images_dir: str = Field("images", max_length=1024)
-    masks_dir: str = Field("masks", max_length=1024)
-    mask_rule: MaskRule = MaskRule.AUTO
+    import_spec: ImportSpec = ImportSpec(layout=Layout.FOLDERS)
 
 
 class DatasetList(BaseModel):
@@ -43,7 +41,7 @@ def read_datasets(services: ServicesDep) -> DatasetList:
 @router.post("", status_code=201)
 def register(body: FolderRegistration, request: Request) -> DatasetView:
     """Register a folder; a worker indexes it."""
-    return registration.register_folder(request, **body.model_dump())
+    return registration.register_folder(request, name=body.name, root=body.root, import_spec=body.import_spec)
 
 
 @router.post("/upload", status_code=201)
@@ -54,7 +52,8 @@ def upload(
     mask_rule: Annotated[MaskRule, Form()] = MaskRule.AUTO,
 ) -> DatasetView:
     """Upload a zip archive with an images and a masks folder."""
-    return registration.register_upload(request, name=name, mask_rule=mask_rule, upload=upload)
+    spec = ImportSpec(mask=MaskSpec(rule=mask_rule))
+    return registration.register_upload(request, name=name, import_spec=spec, upload=upload)
 
 
 @router.post("/demo", status_code=201)

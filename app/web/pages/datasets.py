@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
 
+from app.domain.dataset_import import ImportSpec, Layout, MaskRule, MaskSpec
 from app.domain.errors import InvalidInputError
-from app.store.queries import get_dataset, list_datasets
+from app.store.dataset_queries import get_dataset, list_datasets
 from app.web import registration
 from app.web.pages.rendering import render
 from app.web.state import ServicesDep
@@ -16,7 +17,7 @@ from app.web.state import ServicesDep
 router = APIRouter(include_in_schema=False)
 
 Text = Annotated[str, Form(max_length=4096)]
-_DEFAULTS = {"name": "", "root": "", "images_dir": "images", "masks_dir": "masks", "mask_rule": "auto"}
+_DEFAULTS = {"name": "", "root": "", "images": "images", "masks": "masks", "mask_rule": "auto"}
 
 
 def _show(
@@ -34,7 +35,7 @@ def _show(
         datasets=list_datasets(services.database),
         roots=services.settings.root_paths,
         values=_DEFAULTS | (values or {}),
-        errors={item.field: item.message for item in fields},
+        errors={item.field.removeprefix("import_spec."): item.message for item in fields},
         message=error.message if error else "",
         cursor=services.announcer.cursor(),
         upload_limit=services.settings.upload_max_bytes,
@@ -53,20 +54,21 @@ def register_folder(
     services: ServicesDep,
     name: Text = "",
     root: Text = "",
-    images_dir: Text = "images",
-    masks_dir: Text = "masks",
-    mask_rule: Text = "auto",
+    images: Text = "images",
+    masks: Text = "masks",
+    mask_rule: MaskRule = MaskRule.AUTO,
 ) -> Response:
     """Register a folder, or show the form again with what is wrong."""
     values = {
         "name": name,
         "root": root,
-        "images_dir": images_dir,
-        "masks_dir": masks_dir,
-        "mask_rule": mask_rule,
+        "images": images,
+        "masks": masks,
+        "mask_rule": mask_rule.value,
     }
     try:
-        view = registration.register_folder(request, **values)
+        spec = ImportSpec(layout=Layout.FOLDERS, images=images, masks=masks, mask=MaskSpec(rule=mask_rule))
+        view = registration.register_folder(request, name=name, root=root, import_spec=spec)
     except InvalidInputError as error:
         return _show(request, services, values=values, error=error)
     return RedirectResponse(f"/datasets/{view.id}", status_code=303)
@@ -74,11 +76,12 @@ def register_folder(
 
 @router.post("/datasets/upload")
 def upload_archive(
-    request: Request, services: ServicesDep, upload: UploadFile, name: Text = "", mask_rule: Text = "auto"
+    request: Request, services: ServicesDep, upload: UploadFile, name: Text = "", mask_rule: MaskRule = MaskRule.AUTO
 ) -> Response:
     """Register an uploaded archive, or show the form again with what is wrong."""
     try:
-        view = registration.register_upload(request, name=name, mask_rule=mask_rule, upload=upload)
+        spec = ImportSpec(mask=MaskSpec(rule=mask_rule))
+        view = registration.register_upload(request, name=name, import_spec=spec, upload=upload)
     except InvalidInputError as error:
         return _show(request, services, values={"name": name}, error=error)
     return RedirectResponse(f"/datasets/{view.id}", status_code=303)

@@ -12,7 +12,8 @@ from app.domain.configuration import ExperimentSpec, WorkerQueue
 from app.domain.errors import InvalidInputError
 from app.domain.presets import collapse_demo, report_preset
 from app.domain.run_states import DatasetState
-from app.store.queries import experiment_snapshot, list_datasets, list_experiments
+from app.store.dataset_queries import list_datasets
+from app.store.queries import experiment_snapshot, list_experiments
 from app.web.launching import launch, spec_of_experiment, spec_of_run
 from app.web.pages.launch_form import (
     SECTION_TITLES,

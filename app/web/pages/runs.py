@@ -9,7 +9,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from app.domain.configuration import Architecture
 from app.domain.run_states import RunState
-from app.store.queries import list_datasets, list_experiments, list_runs, run_snapshot
+from app.store.dataset_queries import list_datasets
+from app.store.queries import list_experiments, list_runs, run_snapshot
 from app.web import run_actions
 from app.web.pages.rendering import render
 from app.web.state import ServicesDep

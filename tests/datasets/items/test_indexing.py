@@ -13,8 +13,8 @@ from PIL import Image
 
 from app.datasets.items.indexed import DatasetIndex
 from app.datasets.items.indexing import index_folder
-from app.datasets.items.mask_rules import MaskRule
 from app.datasets.pairing.groups import infer_group
+from app.domain.dataset_import import MaskRule
 from app.domain.errors import InvalidInputError
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.datasets.items.mask_census import MaskCensus
-from app.datasets.items.mask_rules import MaskRule, binarise, resolve_mask_rule
+from app.datasets.items.mask_rules import binarise, resolve_mask_rule
+from app.domain.dataset_import import MaskRule
 
 
 @pytest.mark.parametrize(

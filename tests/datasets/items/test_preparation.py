@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from app.datasets.items.indexing import index_folder
-from app.datasets.items.mask_rules import MaskRule
 from app.datasets.items.preparation import PreparedItems, prepare_items
 from app.datasets.items.resizing import resize_nearest
+from app.domain.dataset_import import MaskRule
 from app.domain.errors import ConflictError
 
 
