@@ -172,7 +172,7 @@ def test_every_copied_file_exists_and_reaches_the_engine() -> None:
 
 def test_images_hold_the_locked_dependencies_and_no_development_tools() -> None:
     text = "\n".join(INSTRUCTIONS)
-    assert "pip install --require-hashes -r requirements.lock" in text
+    assert "pip install --no-deps --require-hashes -r requirements.lock" in text
     assert "requirements-dev" not in text
     assert "[dev]" not in text
 
