@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.domain.corrections import DatasetEdits
+from app.domain.data_findings import DataFinding, DataSeverity
 from app.domain.dataset_import import ImportSpec
 from app.domain.errors import NotFoundError
 from app.domain.run_states import DatasetState
-from app.store.artifacts import artifact_url
+from app.domain.version_changes import describe_changes
 from app.store.database import Database
 from app.store.schema import DatasetRow, ItemRow, ProblemRow
-from app.store.views import DatasetDetail, DatasetView, ItemView, ProblemView
+from app.store.views import DatasetDetail, DatasetView, HealthView, ProblemView, VersionView
 
 
-def thumbnail_path(dataset: DatasetRow, position: int, kind: str) -> str:
-    """Return the artifact path of a thumbnail, `kind` being ``image.jpg`` or ``mask.png``."""
-    return f"datasets/{dataset.id}/thumbnails/{position}-{kind}"
-
-
-def list_datasets(db: Database) -> list[DatasetView]:
-    """Return every dataset, newest first."""
+def list_datasets(db: Database, *, every_version: bool = False) -> list[DatasetView]:
+    """Return the newest version of every dataset, or every version; newest first."""
     with db.read() as session:
-        rows = session.scalars(select(DatasetRow).order_by(DatasetRow.id.desc())).all()
+        query = select(DatasetRow).order_by(DatasetRow.id.desc())
+        if not every_version:
+            query = query.where(DatasetRow.id.in_(select(func.max(DatasetRow.id)).group_by(DatasetRow.lineage_id)))
+        rows = session.scalars(query).all()
         items = _counts(session, ItemRow.dataset_id)
         problems = _counts(session, ProblemRow.dataset_id)
         return [DatasetView(**_dataset_fields(row, items.get(row.id, 0), problems.get(row.id, 0))) for row in rows]
@@ -37,32 +39,80 @@ def _counts(session: Session, column: Any) -> dict[int, int]:
 
 def dataset_view(session: Session, dataset_id: int) -> DatasetView:
     """Return one dataset at a glance, as of the session's transaction."""
-    row = _load_dataset(session, dataset_id)
-    n_items = session.scalar(select(func.count()).select_from(ItemRow).where(ItemRow.dataset_id == dataset_id))
-    n_problems = session.scalar(select(func.count()).select_from(ProblemRow).where(ProblemRow.dataset_id == dataset_id))
-    return DatasetView(**_dataset_fields(row, n_items or 0, n_problems or 0))
+    row = load_dataset(session, dataset_id)
+    return DatasetView(**_dataset_fields(row, *_sizes(session, dataset_id)))
 
 
 def get_dataset(db: Database, dataset_id: int) -> DatasetDetail:
-    """Return one dataset with its items and problems."""
+    """Return one dataset with its findings, problems and versions."""
     with db.read() as session:
-        row = _load_dataset(session, dataset_id)
+        row = load_dataset(session, dataset_id)
         return DatasetDetail(
-            **_dataset_fields(row, len(row.items), len(row.problems)),
+            **_dataset_fields(row, *_sizes(session, dataset_id)),
             intensity_low=row.intensity_low,
             intensity_high=row.intensity_high,
-            items=[_item_view(row, item) for item in row.items],
+            edits=DatasetEdits.model_validate(row.edits),
+            findings=findings_of(row),
             problems=[
                 ProblemView(code=problem.code, name=problem.name, message=problem.message) for problem in row.problems
             ],
+            versions=_versions(session, row),
         )
 
 
-def _load_dataset(session: Session, dataset_id: int) -> DatasetRow:
+def load_dataset(session: Session, dataset_id: int) -> DatasetRow:
+    """Return the row of a dataset.
+
+    Raises
+    ------
+    NotFoundError
+        There is none with this id.
+    """
     row = session.get(DatasetRow, dataset_id)
     if row is None:
         raise NotFoundError(f"There is no dataset {dataset_id}. The list of datasets shows which there are.")
     return row
+
+
+def findings_of(row: DatasetRow) -> list[DataFinding]:
+    """Return what the checks saw in a dataset."""
+    return [DataFinding.model_validate(finding) for finding in row.findings]
+
+
+def _sizes(session: Session, dataset_id: int) -> tuple[int, int]:
+    return (
+        session.scalar(select(func.count()).select_from(ItemRow).where(ItemRow.dataset_id == dataset_id)) or 0,
+        session.scalar(select(func.count()).select_from(ProblemRow).where(ProblemRow.dataset_id == dataset_id)) or 0,
+    )
+
+
+def _versions(session: Session, row: DatasetRow) -> list[VersionView]:
+    rows = session.scalars(
+        select(DatasetRow).where(DatasetRow.lineage_id == row.lineage_id).order_by(DatasetRow.version.desc())
+    ).all()
+    by_id = {version.id: version for version in rows}
+    items = _counts(session, ItemRow.dataset_id)
+    return [_version_view(version, by_id, items) for version in rows]
+
+
+def _version_view(version: DatasetRow, by_id: Mapping[int, DatasetRow], items: Mapping[int, int]) -> VersionView:
+    parent = by_id.get(version.parent_id) if version.parent_id is not None else None
+    return VersionView(
+        id=version.id,
+        version=version.version,
+        state=DatasetState(version.state),
+        created_at=version.created_at,
+        n_items=items.get(version.id, 0),
+        parent_version=parent.version if parent else None,
+        changes=[]
+        if parent is None
+        else describe_changes(
+            DatasetEdits.model_validate(parent.edits),
+            DatasetEdits.model_validate(version.edits),
+            before=ImportSpec.model_validate(parent.import_spec),
+            after=ImportSpec.model_validate(version.import_spec),
+        ),
+    )
 
 
 def _dataset_fields(row: DatasetRow, n_items: int, n_problems: int) -> dict[str, Any]:
@@ -86,21 +136,14 @@ def _dataset_fields(row: DatasetRow, n_items: int, n_problems: int) -> dict[str,
         "foreground_mean": row.summary.get("foreground_mean"),
         "foreground_std": row.summary.get("foreground_std"),
         "summary": row.summary,
+        "health": _health(row.findings) if row.state == DatasetState.READY else None,
     }
 
 
-def _item_view(dataset: DatasetRow, item: ItemRow) -> ItemView:
-    return ItemView(
-        id=item.id,
-        name=item.name,
-        group=item.group,
-        height=item.height,
-        width=item.width,
-        channels=item.channels,
-        image_dtype=item.image_dtype,
-        mask_dtype=item.mask_dtype,
-        foreground_fraction=item.foreground_fraction,
-        fractional_share=item.fractional_share,
-        thumbnail_url=artifact_url(thumbnail_path(dataset, item.position, "image.jpg")),
-        mask_thumbnail_url=artifact_url(thumbnail_path(dataset, item.position, "mask.png")),
+def _health(findings: Sequence[Mapping[str, Any]]) -> HealthView:
+    counts = Counter(finding["severity"] for finding in findings)
+    return HealthView(
+        fatal=counts[DataSeverity.FATAL],
+        serious=counts[DataSeverity.SERIOUS],
+        worth_knowing=counts[DataSeverity.WORTH_KNOWING],
     )

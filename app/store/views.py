@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from app.domain.configuration import Architecture, RunConfig
+from app.domain.corrections import Correction, DatasetEdits
+from app.domain.data_findings import DataFinding
 from app.domain.dataset_import import ImportSpec
 from app.domain.findings import Evidence, Severity
 from app.domain.history import JsonNumber
@@ -164,9 +166,13 @@ class ProblemView(View):
 
 
 class ItemView(View):
-    """One image/mask pair."""
+    """One image/mask pair.
+
+    `findings` are the codes of the dataset's findings that name it; `statistics` what was measured of it.
+    """
 
     id: int
+    position: int
     name: str
     group: str
     height: int
@@ -176,12 +182,31 @@ class ItemView(View):
     mask_dtype: str
     foreground_fraction: float
     fractional_share: float
+    statistics: dict[str, Any]
+    correction: Correction
+    findings: list[str]
     thumbnail_url: str
     mask_thumbnail_url: str
 
 
+class ItemPage(View):
+    """Some of a dataset's items; `total` counts those that the filter admits."""
+
+    total: int
+    offset: int
+    items: list[ItemView]
+
+
+class HealthView(View):
+    """How many findings of each severity a dataset has."""
+
+    fatal: int
+    serious: int
+    worth_knowing: int
+
+
 class DatasetView(View):
-    """A dataset at a glance."""
+    """One version of a dataset at a glance; `health` is None until it was checked."""
 
     id: int
     name: str
@@ -202,15 +227,30 @@ class DatasetView(View):
     foreground_mean: float | None
     foreground_std: float | None
     summary: dict[str, Any]
+    health: HealthView | None
+
+
+class VersionView(View):
+    """A version of a dataset and what it changes against the version that it was made from."""
+
+    id: int
+    version: int
+    state: DatasetState
+    created_at: datetime
+    n_items: int
+    parent_version: int | None
+    changes: list[str]
 
 
 class DatasetDetail(DatasetView):
-    """A dataset with its items and its problems."""
+    """One version of a dataset with its findings, the files that were left out, and its sister versions."""
 
     intensity_low: float | None
     intensity_high: float | None
-    items: list[ItemView]
+    edits: DatasetEdits
+    findings: list[DataFinding]
     problems: list[ProblemView]
+    versions: list[VersionView]
 
 
 class WorkerView(View):

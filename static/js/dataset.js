@@ -1,5 +1,10 @@
-// The page of one dataset: progress while it is read, then the gallery.
+// The page of one dataset: progress while it is read, then health, distributions, gallery and corrections.
 
+import { drawDistributions } from "./dataset-distributions.js";
+import { Edits } from "./dataset-edits.js";
+import { Gallery } from "./dataset-gallery.js";
+import { bindHealth } from "./dataset-health.js";
+import { ItemDialog } from "./item-dialog.js";
 import { follow } from "./live.js";
 
 const article = document.getElementById("dataset");
@@ -23,40 +28,10 @@ if (["queued", "indexing"].includes(article.dataset.state)) {
       },
     },
   });
-}
-
-const gallery = document.getElementById("gallery");
-if (gallery) {
-  // Masks are laid over as CSS masks once they are near the screen: the colour stays the style sheet's.
-  const near = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) {
-      if (!isIntersecting) continue;
-      target.style.visibility = "visible";
-      target.style.maskImage = `url("${target.dataset.mask}")`;
-      near.unobserve(target);
-    }
-  }, { rootMargin: "300px" });
-  gallery.querySelectorAll(".thumb-mask").forEach((element) => near.observe(element));
-
-  const toggle = document.getElementById("overlay-toggle");
-  const sort = document.getElementById("gallery-sort");
-  const query = new URLSearchParams(location.search);
-  toggle.checked = query.get("masks") !== "off";
-  if (query.has("sort")) sort.value = query.get("sort") === "foreground" ? "foreground" : "name";
-  const apply = () => {
-    gallery.classList.toggle("plain", !toggle.checked);
-    const items = [...gallery.children];
-    items.sort(sort.value === "foreground" ? (a, b) => Number(b.dataset.foreground) - Number(a.dataset.foreground) : (a, b) => (a.dataset.name < b.dataset.name ? -1 : 1));
-    gallery.replaceChildren(...items);
-  };
-  const remember = () => {
-    const url = new URL(location.href);
-    url.searchParams.set("masks", toggle.checked ? "on" : "off");
-    url.searchParams.set("sort", sort.value);
-    history.replaceState(null, "", url);
-    apply();
-  };
-  toggle.addEventListener("change", remember);
-  sort.addEventListener("change", remember);
-  apply();
+} else if (article.dataset.state === "ready") {
+  const edits = new Edits(id, JSON.parse(document.getElementById("dataset-edits").textContent));
+  const dialog = new ItemDialog(document.getElementById("item-dialog"), edits);
+  const gallery = new Gallery(id, edits, (item) => dialog.open(item, gallery));
+  bindHealth(id, edits, gallery);
+  drawDistributions(id);
 }

@@ -198,7 +198,8 @@ def test_markup_in_names_is_data(api: httpx.Client, roots: Path, beads: int) -> 
     experiment = api.post("/api/experiments", json=tiny_spec(beads) | {"name": name, "queue": "gpu"}).json()
 
     assert (view["state"], view["name"]) == ("ready", name)
-    item = next(item for item in view["items"] if item["name"] == "<b>bead & co")
+    items = api.get(f"/api/datasets/{view['id']}/items").json()["items"]
+    item = next(item for item in items if item["name"] == "<b>bead & co")
     assert api.get(item["thumbnail_url"]).status_code == 200
     assert experiment["name"] == name
     assert answer.headers["content-type"] == "application/json"

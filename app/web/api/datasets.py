@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response, UploadFile
+from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.domain.dataset_import import ImportSpec, Layout, MaskRule, MaskSpec
 from app.store.dataset_queries import get_dataset, list_datasets
-from app.store.views import DatasetDetail, DatasetView
+from app.store.item_queries import MOST_ITEMS, item_statistics, list_items
+from app.store.views import Columns, DatasetDetail, DatasetView, ItemPage
 from app.web import registration
 from app.web.state import ServicesDep
 
@@ -66,6 +67,36 @@ def demo(request: Request) -> DatasetView:
 def read_dataset(dataset_id: int, services: ServicesDep) -> DatasetDetail:
     """Return one dataset with its items and problems."""
     return get_dataset(services.database, dataset_id)
+
+
+@router.get("/{dataset_id}/items")
+def read_items(
+    dataset_id: int,
+    services: ServicesDep,
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=MOST_ITEMS)] = 100,
+    sort: Annotated[str, Query(max_length=64)] = "name",
+    finding: Annotated[str, Query(max_length=64, description="Code of a finding, `flagged` or `unflagged`.")] = "",
+    group: Annotated[str, Query(max_length=1024)] = "",
+    text: Annotated[str, Query(max_length=256)] = "",
+) -> ItemPage:
+    """Return some items, sorted and filtered."""
+    return list_items(
+        services.database,
+        dataset_id,
+        offset=offset,
+        limit=limit,
+        sort=sort,
+        finding=finding,
+        group=group,
+        text=text,
+    )
+
+
+@router.get("/{dataset_id}/statistics")
+def read_statistics(dataset_id: int, services: ServicesDep) -> Columns:
+    """Return the numbers of every item by column, for plots."""
+    return item_statistics(services.database, dataset_id)
 
 
 @router.delete("/{dataset_id}", status_code=204)

@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from app.domain.dataset_import import ImportSpec, Layout, MaskRule, MaskSpec
 from app.domain.errors import InvalidInputError
 from app.store.dataset_queries import get_dataset, list_datasets
+from app.store.item_queries import ITEM_STATISTICS
 from app.web import registration
 from app.web.pages.rendering import render
 from app.web.state import ServicesDep
@@ -105,7 +106,8 @@ def reproduce_collapse(request: Request) -> Response:
 def show_dataset(dataset_id: int, request: Request, services: ServicesDep) -> Response:
     """Show whether the dataset can be trusted."""
     cursor = services.announcer.cursor()
-    return render(request, "dataset.html", dataset=get_dataset(services.database, dataset_id), cursor=cursor)
+    dataset = get_dataset(services.database, dataset_id)
+    return render(request, "dataset.html", dataset=dataset, cursor=cursor, statistics=ITEM_STATISTICS)
 
 
 @router.post("/datasets/{dataset_id}/delete")
