@@ -43,6 +43,11 @@ class WorkerQueue(StrEnum):
     GPU = "gpu"
     CPU = "cpu"
 
+    @property
+    def label(self) -> str:
+        """Name for people."""
+        return f"{self.upper()} workers only"
+
 
 def _divisible_by_sixteen(value: int) -> int:
     if value % SIZE_MULTIPLE:
@@ -184,17 +189,27 @@ class TrainingSpec(_Settings):
 
 
 class ExperimentSpec(_Settings):
-    """One launch: a dataset, a split and the models that share them."""
+    """One launch: a dataset, a split and the models that share them.
+
+    The launch form draws a panel for each field that is a specification, in this order.
+    """
 
     name: str = Field("", max_length=120, title="Name", description="Empty: named after the dataset.")
     dataset_id: int = Field(ge=1, title="Dataset", description="The registered image/mask pairs to train on.")
     queue: WorkerQueue | None = Field(
-        None, title="Queue", description="Where the runs wait: any worker, GPU workers or CPU workers."
+        None,
+        title="Queue",
+        description="Where the runs wait: any worker, GPU workers or CPU workers.",
+        json_schema_extra={"empty": "Any worker"},
     )
-    split: SplitSpec = Field(default_factory=SplitSpec)
-    image: ImageSpec = Field(default_factory=ImageSpec)
-    network: NetworkSpec = Field(default_factory=NetworkSpec)
-    training: TrainingSpec = Field(default_factory=TrainingSpec)
+    image: ImageSpec = Field(default_factory=ImageSpec, title="Image")
+    network: NetworkSpec = Field(default_factory=NetworkSpec, title="Network")
+    split: SplitSpec = Field(default_factory=SplitSpec, title="Split")
+    training: TrainingSpec = Field(
+        default_factory=TrainingSpec,
+        title="Training",
+        description="Binary focal loss, Adam. Training ends early when validation Jaccard stops improving.",
+    )
     models: tuple[ModelSpec, ...] = Field(
         min_length=1, max_length=8, title="Models", description="One run is trained for each."
     )

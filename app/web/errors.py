@@ -23,7 +23,7 @@ def field_errors(errors: Sequence[Mapping[str, Any]], payload: object) -> tuple[
     """Translate pydantic's errors into field errors with the names of the form.
 
     Positions in `models` become architectures, so that ``models.0.batch_size`` is
-    ``models.unet.batch_size``.
+    ``models.unet.batch_size``; a number in a list has no field of its own, so that its position is left out.
     """
     places = [tuple(error["loc"]) for error in errors]
     return tuple(
@@ -41,8 +41,8 @@ def _field_name(location: Sequence[str | int], payload: object) -> str:
     for part in parts:
         if isinstance(part, int) and isinstance(value, list | tuple) and part < len(value):
             value = value[part]
-            architecture = value.get("architecture") if isinstance(value, Mapping) else None
-            names.append(str(architecture or part))
+            if isinstance(value, Mapping):
+                names.append(str(value.get("architecture") or part))
         else:
             value = value.get(part) if isinstance(value, Mapping) else None
             names.append(str(part))

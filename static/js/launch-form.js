@@ -6,21 +6,42 @@ const form = document.getElementById("launch-form");
 const preview = document.getElementById("preview");
 const LABELS = { unet: "UNet", "attention-unet": "Attention UNet", "attention-resunet": "Attention ResUNet" };
 
+const number = (text) => (text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text));
+const PARSERS = {
+  integer: number,
+  number,
+  numbers: (text) => text.split(/[\s,]+/).filter(Boolean).map(number),
+  switch: (text) => ({ true: true, false: false })[text] ?? text,
+};
+
+/** What a person entered, as the JSON API takes it; `data-kind` says what the field holds. */
+function valueOf(element) {
+  if (element.type === "checkbox") return element.checked;
+  if ("optional" in element.dataset && element.value.trim() === "") return null;
+  return (PARSERS[element.dataset.kind] ?? ((text) => text))(element.value);
+}
+
 /** @returns {any} the payload of the JSON API */
 function payload() {
   const body = { models: [] };
-  const number = (text) => (text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text));
   const settings = {};
-  for (const [name, value] of new FormData(form)) {
-    const parts = name.split(".");
-    if (name === "models") body.models.push({ architecture: value });
-    else if (parts[0] === "models") (settings[parts[1]] ??= {})[parts[2]] = number(value);
-    else if (name === "queue") body.queue = value || null;
-    else if (parts.length === 2) (body[parts[0]] ??= {})[parts[1]] = name === "split.strategy" ? value : number(value);
-    else body[name] = name === "name" ? value : number(value);
+  for (const box of form.querySelectorAll("input[name=models]:checked")) body.models.push({ architecture: box.value });
+  for (const element of form.querySelectorAll("[data-kind]")) {
+    const parts = element.name.split(".");
+    const target = parts[0] === "models" ? (settings[parts[1]] ??= {}) : parts.length === 2 ? (body[parts[0]] ??= {}) : body;
+    target[parts.at(-1)] = valueOf(element);
   }
   for (const model of body.models) Object.assign(model, settings[model.architecture]);
   return body;
+}
+
+/** Settings that mean nothing beside the present choices step aside, unless something in them is wrong. */
+function showWhatCounts() {
+  for (const element of form.querySelectorAll("[data-only-for]")) {
+    const other = document.getElementById(`field-${element.dataset.onlyForField.replaceAll(".", "-")}`);
+    const wrong = element.querySelector("[aria-invalid]") !== null;
+    element.hidden = !wrong && !element.dataset.onlyFor.split(" ").includes(String(valueOf(other)));
+  }
 }
 
 function paragraph(text, className = "") {
@@ -39,8 +60,12 @@ function showErrors(fields) {
     const place = document.getElementById(`field-${field.replaceAll(".", "-")}-error`) ?? (input?.classList.contains("field-error") ? input : null);
     if (place) place.textContent = message;
     else unplaced.push(message);
-    if (input?.matches("input, select")) input.setAttribute("aria-invalid", "true");
+    if (input?.matches("input, select")) {
+      input.setAttribute("aria-invalid", "true");
+      input.closest("details")?.setAttribute("open", "");
+    }
   }
+  showWhatCounts();
   return unplaced;
 }
 
@@ -52,9 +77,11 @@ function warningNote(warning) {
     button.className = "link-button";
     button.textContent = `Use ${warning.suggestion}`;
     button.addEventListener("click", () => {
-      const input = form.elements.namedItem(warning.field);
+      const input = document.getElementById(`field-${warning.field.replaceAll(".", "-")}`);
       if (!input) return;
-      input.value = String(warning.suggestion);
+      if (input.type === "checkbox") input.checked = Boolean(warning.suggestion);
+      else input.value = String(warning.suggestion);
+      input.closest("details")?.setAttribute("open", "");
       refresh();
     });
     note.append(" ", button);
@@ -109,7 +136,9 @@ async function refresh() {
   preview.replaceChildren(paragraph(body.error.fields.length ? "This cannot be launched yet: see the marked fields." : body.error.message, "preview-note preview-error"), ...unplaced.map((text) => paragraph(text, "preview-note preview-error")));
 }
 form.addEventListener("input", () => {
+  showWhatCounts();
   clearTimeout(waiting);
   waiting = setTimeout(refresh, 250);
 });
+showWhatCounts();
 refresh();

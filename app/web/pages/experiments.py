@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from app.domain.configuration import ExperimentSpec, WorkerQueue
+from app.domain.configuration import ExperimentSpec
 from app.domain.errors import InvalidInputError
 from app.domain.presets import collapse_demo, report_preset
 from app.domain.run_states import DatasetState
@@ -16,9 +16,10 @@ from app.store.dataset_queries import list_datasets
 from app.store.queries import experiment_snapshot, list_experiments
 from app.web.launching import launch, spec_of_experiment, spec_of_run
 from app.web.pages.launch_form import (
-    SECTION_TITLES,
     chosen_models,
-    form_fields,
+    form_sections,
+    model_fields,
+    own_fields,
     payload_from_form,
     values_of_form,
     values_of_spec,
@@ -81,15 +82,17 @@ def _show(request: Request, services: Services, *, values: dict[str, str], error
     errors: dict[str, str] = {item.field: item.message for item in error.fields} if error else {}
     context: dict[str, Any] = {
         "datasets": list_datasets(services.database),
-        "sections": {name: (title, form_fields(name)) for name, title in SECTION_TITLES.items()},
-        "queues": list(WorkerQueue),
+        "sections": form_sections(),
+        "own": own_fields(),
+        "model_fields": model_fields,
         "values": values,
         "chosen": chosen_models(values),
         "errors": errors,
         "message": error.message if error else "",
     }
-    known = {field.name for _, fields in context["sections"].values() for field in fields}
-    known |= {"name", "dataset_id", "queue", "models"}
+    known = {"models", *own_fields()}
+    for section in form_sections():
+        known |= {section.name, *(field.name for field in section.fields + section.advanced)}
     context["other_errors"] = {
         name: text for name, text in errors.items() if name not in known and not name.startswith("models.")
     }

@@ -1,4 +1,8 @@
-"""The launch form: between the flat fields of a page and the nested payload of an `ExperimentSpec`."""
+"""The launch form: between the flat fields of a page and the nested payload of an `ExperimentSpec`.
+
+The sections are those fields of `ExperimentSpec` that are specifications themselves: a new one appears in the form as
+soon as it is a field there, with its title and explanation.
+"""
 
 from __future__ import annotations
 
@@ -7,74 +11,82 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
-from app.domain.configuration import (
-    Architecture,
-    ExperimentSpec,
-    ImageSpec,
-    NetworkSpec,
-    SplitSpec,
-    TrainingSpec,
-)
+from app.domain.configuration import Architecture, ExperimentSpec, ModelSpec
 from app.domain.presets import REPORT_MODELS
+from app.web.pages.form_fields import FormField, fields_of, form_field, number_or_text, text_of
 
 SECTIONS: Mapping[str, type[BaseModel]] = {
-    "image": ImageSpec,
-    "network": NetworkSpec,
-    "split": SplitSpec,
-    "training": TrainingSpec,
+    name: info.annotation
+    for name, info in ExperimentSpec.model_fields.items()
+    if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)
 }
-SECTION_TITLES = {
-    "image": "Image",
-    "network": "Network",
-    "split": "Split",
-    "training": "Training",
+
+#: Settings of the experiment itself; `models` has cards of its own.
+_OWN_FIELDS = {
+    name: form_field(name, info)
+    for name, info in ExperimentSpec.model_fields.items()
+    if name not in SECTIONS and name != "models"
 }
+_SECTION_FIELDS = {section: fields_of(model, prefix=f"{section}.") for section, model in SECTIONS.items()}
+_MODEL_FIELDS = {
+    name: form_field(name, info) for name, info in ModelSpec.model_fields.items() if name != "architecture"
+}
+_FIELDS = {**_OWN_FIELDS, **{field.name: field for fields in _SECTION_FIELDS.values() for field in fields}}
 
 
 @dataclass(frozen=True, slots=True)
-class FormField:
-    """One number of the form with its explanation and bounds."""
+class FormSection:
+    """One panel of the form.
+
+    Parameters
+    ----------
+    fields, advanced : tuple of FormField
+        Those in sight, and those behind the disclosure.
+    """
 
     name: str
     title: str
     description: str
-    integer: bool
-    minimum: float | None
-    maximum: float | None
-    default: Any
+    fields: tuple[FormField, ...]
+    advanced: tuple[FormField, ...]
+
+
+def form_sections() -> tuple[FormSection, ...]:
+    """Return the panels of the form in their order."""
+    return tuple(
+        FormSection(
+            name=section,
+            title=ExperimentSpec.model_fields[section].title or section.replace("_", " ").capitalize(),
+            description=ExperimentSpec.model_fields[section].description or "",
+            fields=tuple(field for field in fields if not field.advanced),
+            advanced=tuple(field for field in fields if field.advanced),
+        )
+        for section, fields in _SECTION_FIELDS.items()
+    )
 
 
 def form_fields(section: str) -> list[FormField]:
-    """Return the numeric fields of a section; titles, explanations and bounds come from the model."""
-    return [
-        _form_field(f"{section}.{name}", info)
-        for name, info in SECTIONS[section].model_fields.items()
-        if info.annotation in {int, float} or section == "image"
-    ]
+    """Return all fields of a section."""
+    return list(_SECTION_FIELDS[section])
 
 
-def _form_field(name: str, info: FieldInfo) -> FormField:
-    bounds = {
-        key: getattr(item, key) for item in info.metadata for key in ("ge", "gt", "le", "lt") if hasattr(item, key)
-    }
-    return FormField(
-        name=name,
-        title=info.title or name,
-        description=info.description or "",
-        integer=info.annotation is not float,
-        minimum=bounds.get("ge", bounds.get("gt")),
-        maximum=bounds.get("le", bounds.get("lt")),
-        default=info.default,
-    )
+def own_fields() -> dict[str, FormField]:
+    """Return the fields that belong to no section, such as the name."""
+    return dict(_OWN_FIELDS)
+
+
+def model_fields(architecture: Architecture) -> list[FormField]:
+    """Return the fields of one model's card."""
+    return fields_of(ModelSpec, prefix=f"models.{architecture}.")[1:]
 
 
 def payload_from_form(items: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Return the payload of `ExperimentSpec` for the fields of a submitted form.
 
     The models are those whose ``models`` box is ticked. Unknown fields are passed on, so that the validation names
-    them; text that is no number is passed on too.
+    them; text that is no number is passed on too. A switch sends ``false``, and ``true`` behind it when it is on: the
+    last value of a name counts.
     """
     payload: dict[str, Any] = {}
     chosen: list[str] = []
@@ -85,9 +97,7 @@ def payload_from_form(items: Iterable[tuple[str, str]]) -> dict[str, Any]:
             continue
         parts = name.split(".")
         if parts[0] == "models" and len(parts) == 3:
-            settings.setdefault(parts[1], {})[parts[2]] = _number(value)
-            continue
-        if name == "queue" and not value:
+            settings.setdefault(parts[1], {})[parts[2]] = _parsed(_MODEL_FIELDS.get(parts[2]), value)
             continue
         target = payload
         for part in parts[:-1]:
@@ -95,35 +105,26 @@ def payload_from_form(items: Iterable[tuple[str, str]]) -> dict[str, Any]:
             if not isinstance(branch, dict):
                 break
             target = branch
-        target[parts[-1]] = value if name == "name" else _number(value)
+        target[parts[-1]] = _parsed(_FIELDS.get(name), value)
     payload["models"] = [{"architecture": architecture, **settings.get(architecture, {})} for architecture in chosen]
     return payload
 
 
-def _number(text: str) -> Any:
-    for convert in (int, float):
-        try:
-            return convert(text.strip())
-        except ValueError:
-            continue
-    return text
+def _parsed(field: FormField | None, text: str) -> Any:
+    return number_or_text(text) if field is None else field.parse(text)
 
 
 def values_of_spec(spec: ExperimentSpec) -> dict[str, str]:
     """Return the form's fields for a specification; models that it lacks get the report's settings."""
-    values: dict[str, str] = {
-        "name": spec.name,
-        "dataset_id": str(spec.dataset_id),
-        "queue": spec.queue or "",
-    }
+    values = {name: text_of(getattr(spec, name)) for name in _OWN_FIELDS}
     for section in SECTIONS:
         for name, value in getattr(spec, section).model_dump(mode="json").items():
-            values[f"{section}.{name}"] = _text(value)
+            values[f"{section}.{name}"] = text_of(value)
     chosen = {model.architecture: model for model in spec.models}
     for preset in REPORT_MODELS:
         model = chosen.get(preset.architecture, preset)
-        values[f"models.{model.architecture}.learning_rate"] = _text(model.learning_rate)
-        values[f"models.{model.architecture}.batch_size"] = _text(model.batch_size)
+        for name in _MODEL_FIELDS:
+            values[f"models.{model.architecture}.{name}"] = text_of(getattr(model, name))
     values["models"] = ",".join(chosen)
     return values
 
@@ -133,11 +134,6 @@ def values_of_form(items: Iterable[tuple[str, str]]) -> dict[str, str]:
     values = {name: value for name, value in items if name != "models"}
     values["models"] = ",".join(value for name, value in items if name == "models")
     return values
-
-
-def _text(value: Any) -> str:
-    # `repr` keeps every digit: a clone must train with exactly the same numbers.
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def chosen_models(values: Mapping[str, str]) -> set[str]:

@@ -22,10 +22,12 @@ from app.domain.configuration import (
 from app.domain.errors import InvalidInputError
 from app.domain.presets import REPORT_MODELS, collapse_demo, report_preset
 from app.web.launching import parse_spec
+from app.web.pages.form_fields import FieldKind
 from app.web.pages.launch_form import (
     SECTIONS,
     chosen_models,
     form_fields,
+    form_sections,
     payload_from_form,
     values_of_form,
     values_of_spec,
@@ -147,7 +149,7 @@ def test_a_name_of_digits_stays_a_name() -> None:
 
 
 def test_any_worker_is_no_queue() -> None:
-    assert "queue" not in payload_from_form([("queue", "")])
+    assert payload_from_form([("queue", "")])["queue"] is None
     assert payload_from_form([("queue", "gpu")])["queue"] == "gpu"
 
 
@@ -199,21 +201,34 @@ def test_boxes_that_are_no_model_are_not_chosen() -> None:
 
 
 @pytest.mark.parametrize("section", list(SECTIONS))
-def test_every_number_of_a_section_has_a_field_with_words_and_a_valid_default(section: str) -> None:
+def test_every_setting_of_a_section_has_a_field_with_words_and_a_valid_default(section: str) -> None:
     fields = {field.name: field for field in form_fields(section)}
-    numbers: dict[str, Any] = {
-        f"{section}.{name}": value
-        for name, value in SECTIONS[section]().model_dump().items()
-        if isinstance(value, int | float)
+    settings: dict[str, Any] = {
+        f"{section}.{name}": value for name, value in SECTIONS[section]().model_dump(mode="json").items()
     }
-    assert set(fields) == set(numbers)
+    assert set(fields) == set(settings)
     for name, field in fields.items():
         assert field.title
         assert field.title != name.rsplit(".", 1)[1]
         assert field.description.endswith(".")
-        assert field.default == numbers[name]
-        assert field.minimum is not None
-        assert field.maximum is not None
-        assert field.minimum <= field.default <= field.maximum
-        assert field.integer == isinstance(numbers[name], int)
-        assert math.isfinite(field.maximum)
+        assert field.default == settings[name]
+        assert field.parse(field.default_text) == settings[name]
+        if field.kind in {FieldKind.INTEGER, FieldKind.NUMBER}:
+            assert field.minimum is not None
+            assert field.maximum is not None
+            assert math.isfinite(field.maximum)
+            if field.default is not None:
+                assert field.minimum <= field.default <= field.maximum
+        if field.only_for:
+            values = {choice.value for choice in fields[field.only_for_field].choices} or {"true", "false"}
+            assert set(field.only_for) <= values
+
+
+def test_every_section_has_a_panel_that_holds_all_its_fields() -> None:
+    panels = {panel.name: panel for panel in form_sections()}
+    assert set(panels) == set(SECTIONS)
+    for name, panel in panels.items():
+        assert panel.title
+        assert sorted(field.name for field in panel.fields + panel.advanced) == sorted(
+            field.name for field in form_fields(name)
+        )
