@@ -11,6 +11,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from app.domain.data_findings import DataFindingCode
+
 SIZE_MULTIPLE = 16
 
 
@@ -201,6 +203,12 @@ class ExperimentSpec(_Settings):
         title="Queue",
         description="Where the runs wait: any worker, GPU workers or CPU workers.",
         json_schema_extra={"empty": "Any worker"},
+    )
+    acknowledged_findings: tuple[DataFindingCode, ...] = Field(
+        (),
+        max_length=64,
+        title="Acknowledged findings",
+        description="Fatal findings of the dataset that the launch accepts, by code.",
     )
     image: ImageSpec = Field(default_factory=ImageSpec, title="Image")
     network: NetworkSpec = Field(default_factory=NetworkSpec, title="Network")

@@ -34,7 +34,7 @@ def list_datasets(db: Database, *, every_version: bool = False) -> list[DatasetV
 
 def _counts(session: Session, column: Any) -> dict[int, int]:
     rows = session.execute(select(column, func.count()).group_by(column))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def dataset_view(session: Session, dataset_id: int) -> DatasetView:

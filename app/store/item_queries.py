@@ -110,7 +110,7 @@ def item_statistics(db: Database, dataset_id: int) -> Columns:
             )
             .where(ItemRow.dataset_id == dataset_id)
             .order_by(ItemRow.position)
-        ).tuples()
+        )
         columns: dict[str, list[JsonNumber]] = defaultdict(list)
         for name, acquisition, foreground, fractional, statistics in rows:
             columns["name"].append(name)
@@ -174,7 +174,7 @@ def _page(
         total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
         return total, list(session.scalars(query.offset(offset).limit(limit)))
     # Thousands of names do not fit into one statement's parameters: names are sifted here, rows loaded for one page.
-    rows = session.execute(query.with_only_columns(ItemRow.id, ItemRow.name)).tuples()
+    rows = session.execute(query.with_only_columns(ItemRow.id, ItemRow.name))
     ids = [item_id for item_id, name in rows if (only is None or name in only) and name not in refused]
     chosen = ids[offset : offset + limit]
     loaded = {item.id: item for item in session.scalars(select(ItemRow).where(ItemRow.id.in_(chosen)))}

@@ -17,12 +17,14 @@ from app.domain.errors import FieldError, InvalidInputError, NotFoundError
 from app.domain.estimate import RunEstimate, check_against_dataset, estimate_run
 from app.domain.run_states import DatasetState
 from app.store.database import Database
+from app.store.dataset_queries import findings_of
 from app.store.events import announce_run
 from app.store.experiments import Fold, create_experiment
 from app.store.queries import get_experiment, list_workers, live_workers, queue_positions
 from app.store.schema import DatasetRow, ExperimentRow, ItemRow, RunRow
 from app.store.views import ExperimentView
 from app.web.errors import field_errors
+from app.web.launch_gate import check_acknowledged, fatal_of
 from app.web.state import services_of
 
 
@@ -48,6 +50,15 @@ class PreviewRun(BaseModel):
     warnings: list[PreviewWarning]
 
 
+class FatalFinding(BaseModel):
+    """A finding of the dataset that the launch must acknowledge."""
+
+    code: str
+    title: str
+    message: str
+    fix: str
+
+
 class LaunchPreview(BaseModel):
     """What will happen if the experiment is launched; foregrounds are mean fractions, 0 to 1."""
 
@@ -59,6 +70,7 @@ class LaunchPreview(BaseModel):
     queue_position: int
     workers: int
     runs: list[PreviewRun]
+    fatal_findings: list[FatalFinding]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,7 @@ def launch(request: Request, payload: Mapping[str, Any]) -> ExperimentView:
     spec = parse_spec(payload)
     with services.database.write() as session:
         plan = _plan(session, spec)
+        check_acknowledged(plan.dataset, spec.acknowledged_findings)
         experiment = create_experiment(
             session,
             spec,
@@ -130,6 +143,7 @@ def preview(request: Request, payload: Mapping[str, Any]) -> LaunchPreview:
             for config in spec.run_configs()
         ]
         waiting = len(queue_positions(session))
+        fatal = fatal_of(findings_of(plan.dataset))
     return LaunchPreview(
         training_items=len(plan.training),
         validation_items=len(plan.validation),
@@ -139,6 +153,10 @@ def preview(request: Request, payload: Mapping[str, Any]) -> LaunchPreview:
         queue_position=waiting + 1,
         workers=len(live_workers(workers, queue=spec.queue)),
         runs=[_preview_run(config, estimate) for config, estimate in estimates],
+        fatal_findings=[
+            FatalFinding(code=finding.code, title=finding.title, message=finding.message, fix=finding.fix)
+            for finding in fatal
+        ],
     )
 
 

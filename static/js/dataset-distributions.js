@@ -33,11 +33,7 @@ const text = (value) => value.toLocaleString("en", { maximumSignificantDigits: 3
 
 function drawOne(element, { values, classes, title }) {
   const finite = values.filter((value) => Number.isFinite(value));
-  if (!finite.length) {
-    element.hidden = true;
-    return [];
-  }
-  element.hidden = false;
+  if (!finite.length) return [];
   const low = Math.min(...finite);
   const high = Math.max(...finite);
   const size = (high - low || 1) / BINS;
@@ -105,6 +101,8 @@ export async function drawDistributions(datasetId) {
   grid.after(legend);
   const draw = () => {
     const classes = classesOf(columns, choice.value);
+    // A number that was measured of no item has no chart: its place goes to the others before they are drawn.
+    for (const [key, element] of charts) element.hidden = !numbers[key].some((value) => Number.isFinite(value));
     showTable([...charts].flatMap(([key, element]) => drawOne(element, { values: numbers[key], classes, title: labels[key] })));
     legend.replaceChildren(
       ...(choice.value ? [...classes.keys()] : []).map((label, number) => {

@@ -26,6 +26,7 @@ function payload() {
   const body = { models: [] };
   const settings = {};
   for (const box of form.querySelectorAll("input[name=models]:checked")) body.models.push({ architecture: box.value });
+  body.acknowledged_findings = [...form.querySelectorAll("input[name=acknowledged_findings]:checked")].map((box) => box.value);
   for (const element of form.querySelectorAll("[data-kind]")) {
     const parts = element.name.split(".");
     const target = parts[0] === "models" ? (settings[parts[1]] ??= {}) : parts.length === 2 ? (body[parts[0]] ??= {}) : body;
@@ -89,7 +90,33 @@ function warningNote(warning) {
   return note;
 }
 
+/** The dataset's fatal findings, each with a box to accept it. */
+function showFatalFindings(findings) {
+  const frame = document.getElementById("field-acknowledged_findings");
+  const accepted = new Set([...frame.dataset.acknowledged.split(" "), ...payload().acknowledged_findings]);
+  frame.hidden = !findings.length;
+  document.getElementById("fatal-dataset").href = `/datasets/${form.elements.dataset_id.value}`;
+  document.getElementById("fatal-findings").replaceChildren(
+    ...findings.map(({ code, title, message }) => {
+      const label = document.createElement("label");
+      const box = document.createElement("input");
+      box.type = "checkbox";
+      box.name = "acknowledged_findings";
+      box.value = code;
+      box.checked = accepted.has(code);
+      box.addEventListener("change", () => frame.dataset.acknowledged = payload().acknowledged_findings.join(" "));
+      const text = document.createElement("span");
+      const strong = document.createElement("strong");
+      strong.textContent = `${title}. `;
+      text.append(strong, message);
+      label.append(box, " ", text);
+      return label;
+    }),
+  );
+}
+
 function showPreview(data) {
+  showFatalFindings(data.fatal_findings);
   const percent = (value) => `${(100 * value).toFixed(1)} %`;
   const parts = [
     paragraph(`${data.training_items} items train, ${data.validation_items} validate. Foreground ${percent(data.training_foreground)} and ${percent(data.validation_foreground)}.`),

@@ -9,11 +9,13 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.domain.configuration import ExperimentSpec
-from app.domain.errors import InvalidInputError
+from app.domain.errors import InvalidInputError, NotFoundError
 from app.domain.presets import collapse_demo, report_preset
 from app.domain.run_states import DatasetState
-from app.store.dataset_queries import list_datasets
+from app.store.dataset_queries import get_dataset, list_datasets
 from app.store.queries import experiment_snapshot, list_experiments
+from app.store.views import DatasetDetail
+from app.web.launch_gate import fatal_of
 from app.web.launching import launch, spec_of_experiment, spec_of_run
 from app.web.pages.launch_form import (
     chosen_models,
@@ -78,10 +80,21 @@ def _launch(request: Request, items: list[tuple[str, str]]) -> Response:
     return RedirectResponse(f"/experiments/{experiment.id}", status_code=303)
 
 
+def _chosen_dataset(services: Services, text: str) -> DatasetDetail | None:
+    try:
+        return get_dataset(services.database, int(text))
+    except (ValueError, NotFoundError):
+        return None
+
+
 def _show(request: Request, services: Services, *, values: dict[str, str], error: InvalidInputError | None) -> Response:
     errors: dict[str, str] = {item.field: item.message for item in error.fields} if error else {}
+    newest = list_datasets(services.database)
+    chosen = _chosen_dataset(services, values.get("dataset_id", ""))
     context: dict[str, Any] = {
-        "datasets": list_datasets(services.database),
+        "datasets": newest if chosen is None or chosen.id in {view.id for view in newest} else [chosen, *newest],
+        "fatal": [] if chosen is None else fatal_of(chosen.findings),
+        "acknowledged": values.get("acknowledged_findings", "").split(","),
         "sections": form_sections(),
         "own": own_fields(),
         "model_fields": model_fields,
@@ -90,7 +103,7 @@ def _show(request: Request, services: Services, *, values: dict[str, str], error
         "errors": errors,
         "message": error.message if error else "",
     }
-    known = {"models", *own_fields()}
+    known = {"models", "acknowledged_findings", *own_fields()}
     for section in form_sections():
         known |= {section.name, *(field.name for field in section.fields + section.advanced)}
     context["other_errors"] = {

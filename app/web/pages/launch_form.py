@@ -22,11 +22,14 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)
 }
 
-#: Settings of the experiment itself; `models` has cards of its own.
+#: Settings that have elements of their own in the page: cards of models, boxes for the dataset's fatal findings.
+_CHOICES = ("models", "acknowledged_findings")
+
+#: Settings of the experiment itself.
 _OWN_FIELDS = {
     name: form_field(name, info)
     for name, info in ExperimentSpec.model_fields.items()
-    if name not in SECTIONS and name != "models"
+    if name not in SECTIONS and name not in _CHOICES
 }
 _SECTION_FIELDS = {section: fields_of(model, prefix=f"{section}.") for section, model in SECTIONS.items()}
 _MODEL_FIELDS = {
@@ -88,12 +91,15 @@ def payload_from_form(items: Iterable[tuple[str, str]]) -> dict[str, Any]:
     them; text that is no number is passed on too. A switch sends ``false``, and ``true`` behind it when it is on: the
     last value of a name counts.
     """
-    payload: dict[str, Any] = {}
+    payload: dict[str, Any] = {"acknowledged_findings": []}
     chosen: list[str] = []
     settings: dict[str, dict[str, Any]] = {}
     for name, value in items:
         if name == "models":
             chosen.append(value)
+            continue
+        if name == "acknowledged_findings":
+            payload[name].append(value)
             continue
         parts = name.split(".")
         if parts[0] == "models" and len(parts) == 3:
@@ -126,13 +132,16 @@ def values_of_spec(spec: ExperimentSpec) -> dict[str, str]:
         for name in _MODEL_FIELDS:
             values[f"models.{model.architecture}.{name}"] = text_of(getattr(model, name))
     values["models"] = ",".join(chosen)
+    values["acknowledged_findings"] = ",".join(spec.acknowledged_findings)
     return values
 
 
 def values_of_form(items: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return what a person typed, to show it again beside what is wrong with it."""
-    values = {name: value for name, value in items if name != "models"}
-    values["models"] = ",".join(value for name, value in items if name == "models")
+    entered = list(items)
+    values = {name: value for name, value in entered if name not in _CHOICES}
+    for choice in _CHOICES:
+        values[choice] = ",".join(value for name, value in entered if name == choice)
     return values
 
 

@@ -38,8 +38,9 @@ Items = list[tuple[str, str]]
 
 def submitted(values: dict[str, str]) -> Items:
     """Return what a browser sends for a form that shows `values`."""
-    boxes = [("models", name) for name in values["models"].split(",") if name]
-    return [(name, value) for name, value in values.items() if name != "models"] + boxes
+    choices = ("models", "acknowledged_findings")
+    boxes = [(choice, name) for choice in choices for name in values[choice].split(",") if name]
+    return [(name, value) for name, value in values.items() if name not in choices] + boxes
 
 
 def printed(low: float, high: float) -> st.SearchStrategy[float]:
@@ -190,8 +191,9 @@ def test_no_form_makes_the_validation_crash(items: Items) -> None:
 
 @given(st.dictionaries(names.filter(lambda name: name != "models"), st.text(max_size=20)))
 def test_what_was_typed_is_shown_again_as_it_was(typed: dict[str, str]) -> None:
-    values = values_of_form([*typed.items(), ("models", "unet"), ("models", "attention-resunet")])
-    assert values == {**typed, "models": "unet,attention-resunet"}
+    ticked = [("models", "unet"), ("models", "attention-resunet"), ("acknowledged_findings", "mask-empty")]
+    values = values_of_form([*typed.items(), *ticked])
+    assert values == {**typed, "models": "unet,attention-resunet", "acknowledged_findings": "mask-empty"}
     assert chosen_models(values) == {Architecture.UNET, Architecture.ATTENTION_RESUNET}
 
 
