@@ -105,15 +105,12 @@ def item_statistics(db: Database, dataset_id: int) -> Columns:
     with db.read() as session:
         load_dataset(session, dataset_id)
         rows = session.execute(
-            select(
-                ItemRow.name, ItemRow.group, ItemRow.foreground_fraction, ItemRow.fractional_share, ItemRow.statistics
-            )
+            select(ItemRow.group, ItemRow.foreground_fraction, ItemRow.fractional_share, ItemRow.statistics)
             .where(ItemRow.dataset_id == dataset_id)
             .order_by(ItemRow.position)
         )
         columns: dict[str, list[JsonNumber]] = defaultdict(list)
-        for name, acquisition, foreground, fractional, statistics in rows:
-            columns["name"].append(name)
+        for acquisition, foreground, fractional, statistics in rows:
             columns["group"].append(acquisition)
             columns["family"].append(statistics.get("family", ""))
             known = {**statistics, "foreground_fraction": foreground, "fractional_share": fractional}
@@ -123,7 +120,8 @@ def item_statistics(db: Database, dataset_id: int) -> Columns:
 
 
 def _number(value: Any) -> JsonNumber:
-    return number_to_json(float(value)) if isinstance(value, int | float) else None
+    # Five digits are finer than a pixel of a chart, and halve what travels.
+    return number_to_json(float(f"{value:.5g}")) if isinstance(value, int | float) else None
 
 
 def _codes_by_item(findings: list[DataFinding]) -> dict[str, list[str]]:

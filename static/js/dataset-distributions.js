@@ -14,7 +14,7 @@ const HUES = ["accent", "attention-unet", "attention-resunet", "unet", "false", 
 
 /** The classes that items are coloured by: the most frequent ones, and the rest together. */
 function classesOf(columns, key) {
-  if (!key) return new Map([["all items", columns.name.map((_, index) => index)]]);
+  if (!key) return new Map([["all items", columns.group.map((_, index) => index)]]);
   const members = new Map();
   columns[key].forEach((value, index) => members.set(value, [...(members.get(value) ?? []), index]));
   const bySize = [...members].sort((a, b) => b[1].length - a[1].length);
@@ -78,9 +78,21 @@ function showTable(rows) {
   document.getElementById("distribution-table").replaceChildren(table);
 }
 
+/** Load Plotly when it is needed: on this page it comes last. @param {string} address */
+function loadPlotly(address) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = address;
+    script.addEventListener("load", resolve);
+    script.addEventListener("error", reject);
+    document.head.append(script);
+  });
+}
+
 /** @param {number} datasetId */
 export async function drawDistributions(datasetId) {
   const grid = document.getElementById("distributions");
+  await loadPlotly(grid.dataset.plotly);
   const labels = JSON.parse(grid.dataset.labels);
   const choice = document.getElementById("distribution-colour");
   const answer = await fetch(`/api/datasets/${datasetId}/statistics`);

@@ -1,6 +1,7 @@
 // The gallery: items are loaded page by page as they come near the screen; sort and filters live in the address.
 
 const PAGE_ITEMS = 120;
+const INITIAL = { text: "", finding: "", sort: "name" };
 
 /** The names that findings have in the page, by code. */
 export function findingTitles() {
@@ -53,6 +54,7 @@ export class Gallery {
     for (const control of Object.values(this.controls)) control.addEventListener("input", () => this.reload());
     this.masks.addEventListener("change", () => this._remember());
     edits.addEventListener("change", () => this._mark());
+    this.ready = this._first().then(() => Promise.all([...this.list.querySelectorAll("img")].slice(0, 8).map((image) => image.decode().catch(() => null))));
     // Loads ahead of the screen, so that scrolling meets pictures.
     new IntersectionObserver(([entry]) => entry.isIntersecting && this.loadMore(), { rootMargin: "900px" }).observe(document.getElementById("gallery-end"));
   }
@@ -69,9 +71,8 @@ export class Gallery {
 
   _remember() {
     const url = new URL(location.href);
-    const initial = { text: "", finding: "", sort: "name" };
     for (const [name, control] of Object.entries(this.controls)) {
-      if (control.value === initial[name]) url.searchParams.delete(name);
+      if (control.value === INITIAL[name]) url.searchParams.delete(name);
       else url.searchParams.set(name, control.value);
     }
     if (this.masks.checked) url.searchParams.delete("masks");
@@ -98,6 +99,14 @@ export class Gallery {
     await this.loadMore({ replace: true });
   }
 
+  /** The first items come with the page, unless the address asks for others. */
+  _first() {
+    const filtered = Object.entries(this.controls).some(([name, control]) => control.value !== INITIAL[name]);
+    if (filtered) return this.loadMore();
+    this._append(JSON.parse(document.getElementById("first-items").textContent), { replace: true });
+    return Promise.resolve();
+  }
+
   async loadMore({ replace = false } = {}) {
     if (this.loading || this.items.length >= this.total) return;
     this.loading = true;
@@ -112,6 +121,10 @@ export class Gallery {
       this.count.textContent = page.error.message;
       return;
     }
+    this._append(page, { replace });
+  }
+
+  _append(page, { replace }) {
     this.total = page.total;
     const first = this.items.length;
     this.items.push(...page.items);

@@ -33,5 +33,6 @@ if (["queued", "indexing"].includes(article.dataset.state)) {
   const dialog = new ItemDialog(document.getElementById("item-dialog"), edits);
   const gallery = new Gallery(id, edits, (item) => dialog.open(item, gallery));
   bindHealth(id, edits, gallery);
-  drawDistributions(id);
+  // Pictures first: the charts take the processor for a while.
+  gallery.ready.then(() => drawDistributions(id));
 }

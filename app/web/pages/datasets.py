@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from app.domain.dataset_import import ImportSpec, Layout, MaskRule, MaskSpec
 from app.domain.errors import InvalidInputError
 from app.store.dataset_queries import get_dataset, list_datasets
-from app.store.item_queries import ITEM_STATISTICS
+from app.store.item_queries import ITEM_STATISTICS, list_items
 from app.web import registration
 from app.web.pages.rendering import render
 from app.web.state import ServicesDep
@@ -18,6 +18,8 @@ from app.web.state import ServicesDep
 router = APIRouter(include_in_schema=False)
 
 Text = Annotated[str, Form(max_length=4096)]
+#: Items that come with the page itself, so that their pictures need no second question: more than a screen.
+_FIRST_ITEMS = 60
 _DEFAULTS = {"name": "", "root": "", "images": "images", "masks": "masks", "mask_rule": "auto"}
 
 
@@ -107,7 +109,8 @@ def show_dataset(dataset_id: int, request: Request, services: ServicesDep) -> Re
     """Show whether the dataset can be trusted."""
     cursor = services.announcer.cursor()
     dataset = get_dataset(services.database, dataset_id)
-    return render(request, "dataset.html", dataset=dataset, cursor=cursor, statistics=ITEM_STATISTICS)
+    first = list_items(services.database, dataset_id, limit=_FIRST_ITEMS)
+    return render(request, "dataset.html", dataset=dataset, first=first, cursor=cursor, statistics=ITEM_STATISTICS)
 
 
 @router.post("/datasets/{dataset_id}/delete")
