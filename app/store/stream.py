@@ -57,9 +57,15 @@ def connect(url: str) -> redis.Redis:
 
 
 class Announcer:
-    """Writes announcements. Failures are logged and remembered, never raised: the database has the truth."""
+    """Writes announcements. Failures are logged and remembered, never raised: the database has the truth.
 
-    def __init__(self, client: redis.Redis) -> None:
+    Parameters
+    ----------
+    client : Redis or None
+        None where nobody listens, as in a training without a server.
+    """
+
+    def __init__(self, client: redis.Redis | None) -> None:
         self._client = client
         self._missed = False
 
@@ -76,6 +82,8 @@ class Announcer:
         After events that could not be delivered, the next success is preceded by a `reset`, so that every
         page that follows loads a fresh snapshot from the database.
         """
+        if self._client is None:
+            return
         fields = {
             "event": event,
             "data": json.dumps(data, separators=(",", ":"), allow_nan=False),
@@ -93,10 +101,13 @@ class Announcer:
             self._missed = True
 
     def _append(self, fields: dict[str, str]) -> None:
-        self._client.xadd(STREAM_KEY, cast("Any", fields), maxlen=STREAM_LENGTH, approximate=True)
+        if self._client is not None:
+            self._client.xadd(STREAM_KEY, cast("Any", fields), maxlen=STREAM_LENGTH, approximate=True)
 
     def cursor(self) -> str:
         """Return the present end of the stream; read it *before* the snapshot that it belongs to."""
+        if self._client is None:
+            return UNKNOWN_CURSOR
         try:
             last = cast("list[tuple[str, dict[str, str]]]", self._client.xrevrange(STREAM_KEY, count=1))
         except redis.RedisError:

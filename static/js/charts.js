@@ -79,6 +79,13 @@ function eventShapes(model, shownLayout) {
   });
 }
 
+/** An empty frame says why it is empty. */
+function emptyNote(model, shownLayout) {
+  if (model.lastStep || model.epochNumbers.length) return;
+  const words = { queued: "waits in the queue", running: "preparing", lost: "its worker is gone" };
+  shownLayout.annotations.push({ xref: "paper", yref: "paper", x: 0.5, y: 0.55, text: words[model.run.state] ?? "ended before the first step", showarrow: false, font: { size: 13, color: colour("ink-soft") } });
+}
+
 function epochRange(models) {
   const last = Math.max(4, ...models.map((model) => Math.max(model.lastStep / (model.run.steps_per_epoch || 1), ...model.epochNumbers, 0)));
   return [0, last * 1.04];
@@ -107,6 +114,7 @@ export function drawJaccard(element, model, { models = [model], steps = true } =
   const shown = layout({ range: [-0.03, 1.03], title: "Jaccard", x: epochRange(models) });
   baselineShapes(model.run, shown);
   eventShapes(model, shown);
+  emptyNote(model, shown);
   const traces = [...curves(model, "jaccard", { hue, steps, label: "" }), nonFiniteMarks(model, "val_jaccard", 1)];
   element.setAttribute("aria-label", describe(model));
   return draw(element, traces, shown);
