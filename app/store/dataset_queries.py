@@ -51,7 +51,7 @@ def get_dataset(db: Database, dataset_id: int) -> DatasetDetail:
             **_dataset_fields(row, len(row.items), len(row.problems)),
             intensity_low=row.intensity_low,
             intensity_high=row.intensity_high,
-            items=[_item_view(row, item) for item in row.items],
+            items=[item_view(row, item) for item in row.items],
             problems=[
                 ProblemView(code=problem.code, name=problem.name, message=problem.message) for problem in row.problems
             ],
@@ -89,7 +89,8 @@ def _dataset_fields(row: DatasetRow, n_items: int, n_problems: int) -> dict[str,
     }
 
 
-def _item_view(dataset: DatasetRow, item: ItemRow) -> ItemView:
+def item_view(dataset: DatasetRow, item: ItemRow) -> ItemView:
+    """Return one item with the addresses of its thumbnails."""
     return ItemView(
         id=item.id,
         name=item.name,

@@ -14,10 +14,10 @@ from app.domain.configuration import (
     ExperimentSpec,
     ImageSpec,
     NetworkSpec,
-    SplitSpec,
     TrainingSpec,
 )
 from app.domain.presets import REPORT_MODELS
+from app.domain.split_spec import SplitSpec
 
 SECTIONS: Mapping[str, type[BaseModel]] = {
     "image": ImageSpec,

@@ -15,12 +15,12 @@ from app.domain.configuration import (
     ImageSpec,
     ModelSpec,
     NetworkSpec,
-    SplitSpec,
     TrainingSpec,
     WorkerQueue,
 )
 from app.domain.errors import InvalidInputError
 from app.domain.presets import REPORT_MODELS, collapse_demo, report_preset
+from app.domain.split_spec import SplitSpec
 from app.web.launching import parse_spec
 from app.web.pages.launch_form import (
     SECTIONS,
