@@ -9,9 +9,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from app.domain.data_findings import DataFindingCode
+from app.domain.spec import Spec
+from app.domain.split_spec import SplitSpec
 
 SIZE_MULTIPLE = 16
 
@@ -31,12 +33,6 @@ class Architecture(StrEnum):
             Architecture.ATTENTION_UNET: "Attention UNet",
             Architecture.ATTENTION_RESUNET: "Attention ResUNet",
         }[self]
-
-
-class SplitStrategy(StrEnum):
-    """How items are divided."""
-
-    RANDOM = "random"
 
 
 class WorkerQueue(StrEnum):
@@ -64,31 +60,7 @@ def _divisible_by_sixteen(value: int) -> int:
 ImageSide = Annotated[int, Field(ge=32, le=2048), AfterValidator(_divisible_by_sixteen)]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, allow_inf_nan=False)
-
-
-class SplitSpec(_Settings):
-    """Which share of the items validates, and the seed that picks them."""
-
-    strategy: SplitStrategy = Field(
-        SplitStrategy.RANDOM,
-        title="Strategy",
-        description="Random over the items sorted by name: the same choice as scikit-learn's train_test_split.",
-    )
-    validation_fraction: float = Field(
-        0.1,
-        gt=0,
-        lt=1,
-        title="Validation share",
-        description="Share of the items that only validate. Few items make every score uncertain.",
-    )
-    seed: int = Field(
-        42, ge=0, le=2**32 - 1, title="Split seed", description="The same seed always picks the same items."
-    )
-
-
-class ImageSpec(_Settings):
+class ImageSpec(Spec):
     """Size and channels that the network sees."""
 
     height: ImageSide = Field(
@@ -108,7 +80,7 @@ class ImageSpec(_Settings):
         return self
 
 
-class ModelSpec(_Settings):
+class ModelSpec(Spec):
     """One model of the experiment, with the settings that differ between models."""
 
     architecture: Architecture = Field(title="Architecture", description="The model family.")
@@ -118,7 +90,7 @@ class ModelSpec(_Settings):
     )
 
 
-class NetworkSpec(_Settings):
+class NetworkSpec(Spec):
     """Settings of the network that all models of the experiment share."""
 
     base_filters: int = Field(
@@ -137,7 +109,7 @@ class NetworkSpec(_Settings):
     )
 
 
-class TrainingSpec(_Settings):
+class TrainingSpec(Spec):
     """How the models are trained."""
 
     epochs: int = Field(
@@ -190,7 +162,7 @@ class TrainingSpec(_Settings):
     )
 
 
-class ExperimentSpec(_Settings):
+class ExperimentSpec(Spec):
     """One launch: a dataset, a split and the models that share them.
 
     The launch form draws a panel for each field that is a specification, in this order.
@@ -237,7 +209,7 @@ class ExperimentSpec(_Settings):
         )
 
 
-class RunConfig(_Settings):
+class RunConfig(Spec):
     """All that one run needs beside its experiment's dataset and split."""
 
     model: ModelSpec

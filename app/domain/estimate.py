@@ -7,12 +7,14 @@ models. Memory and time are estimates.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from app.domain.configuration import Architecture, ExperimentSpec, RunConfig
 from app.domain.errors import FieldError, InvalidInputError
+from app.domain.split_spec import SplitSpec, SplitStrategy
 
 LEVELS = 5
 BYTES_PER_FLOAT = 4
@@ -334,6 +336,7 @@ def estimate_run(
     *,
     training_items: int,
     validation_items: int,
+    split: SplitSpec,
     measured_images_per_second: float | None = None,
 ) -> RunEstimate:
     """Estimate one run of an experiment.
@@ -343,7 +346,9 @@ def estimate_run(
     config : RunConfig
         What is to be trained.
     training_items, validation_items : int
-        Sizes of the split.
+        Sizes of the run's fold.
+    split : SplitSpec
+        What would change them.
     measured_images_per_second : float, optional
         Training images a second that a worker has reached with this network and image size.
     """
@@ -371,13 +376,19 @@ def estimate_run(
         updates=steps * epochs,
         seconds=seconds,
         warnings=tuple(
-            _warnings(config, training_items=training_items, validation_items=validation_items, updates=steps * epochs)
+            _warnings(
+                config,
+                training_items=training_items,
+                validation_items=validation_items,
+                split=split,
+                updates=steps * epochs,
+            )
         ),
     )
 
 
 def _warnings(
-    config: RunConfig, *, training_items: int, validation_items: int, updates: int
+    config: RunConfig, *, training_items: int, validation_items: int, split: SplitSpec, updates: int
 ) -> Iterator[EstimateWarning]:
     if config.model.batch_size > training_items:
         field, message = _batch_error(config.model.architecture, config.model.batch_size, training_items)
@@ -389,9 +400,17 @@ def _warnings(
         yield EstimateWarning(
             EstimateWarningCode.VALIDATION_SMALL,
             _few_items_message(validation_items),
-            "split.validation_fraction",
-            "Raise the validation share, or register more images.",
+            *_more_validation_items(split),
         )
+
+
+def _more_validation_items(split: SplitSpec) -> tuple[str, str]:
+    """Return the field that decides how many items validate, and what to do about it."""
+    if split.strategy is SplitStrategy.EXPLICIT:
+        return "split.validation", "Name more validation items, or register more images."
+    if split.fold_count > 1:
+        return "split.folds", "Compare the models by their mean over the folds, or register more images."
+    return "split.validation_fraction", "Raise the validation share, or register more images."
 
 
 def _batchnorm_warnings(config: RunConfig, *, updates: int) -> Iterator[EstimateWarning]:
@@ -438,24 +457,39 @@ def _few_items_message(items: int) -> str:
     )
 
 
-def check_against_dataset(spec: ExperimentSpec, *, training_items: int, validation_items: int) -> None:
-    """Refuse an experiment that its dataset cannot carry.
+class FoldSize(NamedTuple):
+    """Number of items on each side of a fold."""
+
+    training: int
+    validation: int
+
+
+def check_against_dataset(spec: ExperimentSpec, *, folds: Sequence[FoldSize]) -> None:
+    """Refuse an experiment that its dataset cannot carry in every fold.
+
+    Parameters
+    ----------
+    spec : ExperimentSpec
+        The launch.
+    folds : sequence of FoldSize
+        At least one.
 
     Raises
     ------
     InvalidInputError
         With one field error for each setting: a split that leaves nothing to train or to validate on, and each model
-        whose batch is larger than the training set.
+        whose batch is larger than the training set of the smallest fold.
     """
     errors: list[FieldError] = []
     share = spec.split.validation_fraction
-    if validation_items < 1:
+    training_items = min(fold.training for fold in folds)
+    if min(fold.validation for fold in folds) < 1:
         errors.append(FieldError("split.validation_fraction", f"{share:g} leaves no item to validate on; raise it."))
     if training_items < 1:
         errors.append(FieldError("split.validation_fraction", f"{share:g} leaves no item to train on; lower it."))
     else:
         errors.extend(
-            FieldError(*_batch_error(model.architecture, model.batch_size, training_items))
+            FieldError(*_batch_error(model.architecture, model.batch_size, training_items, folds=len(folds)))
             for model in spec.models
             if model.batch_size > training_items
         )
@@ -464,8 +498,11 @@ def check_against_dataset(spec: ExperimentSpec, *, training_items: int, validati
         raise InvalidInputError(f"Invalid experiment for this dataset. {listed}", fields=errors)
 
 
-def _batch_error(architecture: Architecture, batch_size: int, training_items: int) -> tuple[str, str]:
+def _batch_error(
+    architecture: Architecture, batch_size: int, training_items: int, *, folds: int = 1
+) -> tuple[str, str]:
+    which = "smallest training set of the folds," if folds > 1 else "training set of"
     return (
         f"models.{architecture.value}.batch_size",
-        f"A batch of {batch_size} is larger than the training set of {training_items}; use at most {training_items}.",
+        f"A batch of {batch_size} is larger than the {which} {training_items}; use at most {training_items}.",
     )

@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from app.domain.corrections import Correction
-from app.domain.data_findings import DataFinding
 from app.domain.errors import InvalidInputError
 from app.domain.history import JsonNumber, number_to_json
 from app.store.artifacts import artifact_url
@@ -88,7 +87,7 @@ def list_items(
     """
     with db.read() as session:
         row = load_dataset(session, dataset_id)
-        flagged = _codes_by_item(findings_of(row))
+        flagged = codes_by_item(row)
         query = select(ItemRow).where(ItemRow.dataset_id == dataset_id)
         if group:
             query = query.where(ItemRow.group == group)
@@ -97,7 +96,7 @@ def list_items(
         admitted = _admitted(flagged, finding=finding, names=names)
         query = query.order_by(*_order(sort))
         total, items = _page(session, query, admitted=admitted, offset=offset, limit=min(limit, MOST_ITEMS))
-        return ItemPage(total=total, offset=offset, items=[_item_view(row, item, flagged) for item in items])
+        return ItemPage(total=total, offset=offset, items=[item_view(row, item, flagged) for item in items])
 
 
 def item_statistics(db: Database, dataset_id: int) -> Columns:
@@ -124,9 +123,10 @@ def _number(value: Any) -> JsonNumber:
     return number_to_json(float(f"{value:.5g}")) if isinstance(value, int | float) else None
 
 
-def _codes_by_item(findings: list[DataFinding]) -> dict[str, list[str]]:
+def codes_by_item(dataset: DatasetRow) -> dict[str, list[str]]:
+    """Return the codes of the findings that name each item."""
     codes: dict[str, list[str]] = defaultdict(list)
-    for finding in findings:
+    for finding in findings_of(dataset):
         for name in finding.items:
             if finding.code not in codes[name]:
                 codes[name].append(finding.code)
@@ -179,7 +179,8 @@ def _page(
     return len(ids), [loaded[item_id] for item_id in chosen]
 
 
-def _item_view(dataset: DatasetRow, item: ItemRow, flagged: Mapping[str, list[str]]) -> ItemView:
+def item_view(dataset: DatasetRow, item: ItemRow, flagged: Mapping[str, list[str]]) -> ItemView:
+    """Return one item; `flagged` has the codes of the findings that name items."""
     return ItemView(
         id=item.id,
         position=item.position,

@@ -18,6 +18,8 @@ from app.domain.metrics import ConfusionCounts
 from app.domain.run_states import CLAIMABLE_STATES, RunState
 from app.store.artifacts import artifact_url
 from app.store.database import Database
+from app.store.fold_scores import fold_scores_of
+from app.store.held_out import public_spec
 from app.store.schema import (
     DatasetRow,
     EpochRow,
@@ -194,6 +196,8 @@ def run_snapshot(db: Database, stream: Announcer, run_id: int) -> RunSnapshot:
 
 def _run_view(run: RunRow, positions: Mapping[int, int]) -> RunView:
     ended = run.ended_at is not None
+    folded = len(run.experiment.folds) > 1
+    label = Architecture(run.architecture).label
     planned_steps = run.epochs_planned * run.steps_per_epoch
     progress = run.step / planned_steps if planned_steps else 0.0
     seconds_left = None
@@ -206,7 +210,8 @@ def _run_view(run: RunRow, positions: Mapping[int, int]) -> RunView:
         dataset_id=run.experiment.dataset_id,
         dataset_name=run.experiment.dataset.name,
         architecture=Architecture(run.architecture),
-        label=Architecture(run.architecture).label,
+        fold=run.fold + 1 if folded else None,
+        label=f"{label} · fold {run.fold + 1}" if folded else label,
         state=RunState(run.state),
         stop_reason=run.stop_reason,
         message=run.message,
@@ -377,11 +382,13 @@ def _experiment_view(row: ExperimentRow, positions: Mapping[int, int]) -> Experi
         dataset_name=row.dataset.name,
         dataset_hash=row.dataset_hash,
         created_at=row.created_at,
-        spec=row.spec,
+        spec=public_spec(row),
         training_items=len(row.folds[0]["training"]),
         validation_items=len(row.folds[0]["validation"]),
         test_items=len(row.test_items),
+        test_revealed_at=row.test_revealed_at,
         folds=len(row.folds),
+        fold_scores=fold_scores_of(row),
         runs=[_run_view(run, positions) for run in row.runs],
     )
 

@@ -147,7 +147,8 @@ class ExperimentRow(Base):
     """One launch.
 
     `folds` holds item ids as `{"training": [...], "validation": [...]}`: one entry, or one for each fold of a k-fold
-    split; a run trains on entry `RunRow.fold`. `test_items` are in none of them.
+    split; a run trains on entry `RunRow.fold`. `test_items` are in none of them, and nothing shows which they are while
+    `test_revealed_at` is null (see `app.store.held_out`).
     """
 
     __tablename__ = "experiments"
@@ -159,6 +160,7 @@ class ExperimentRow(Base):
     spec: Mapped[dict[str, Any]]
     folds: Mapped[list[Any]]
     test_items: Mapped[list[Any]] = mapped_column(default=list)
+    test_revealed_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     dataset: Mapped[DatasetRow] = relationship()

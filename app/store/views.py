@@ -38,7 +38,8 @@ class FindingView(View):
 class RunView(View):
     """A run at a glance: enough for a list row, a header and a progress bar.
 
-    Jaccards are 0 to 1 (or `nan`), `progress` is 0 to 1, moments are UTC.
+    Jaccards are 0 to 1 (or `nan`), `progress` is 0 to 1, moments are UTC. `fold` counts from 1 and is null where the
+    split has one fold; `label` names model and fold.
     """
 
     id: int
@@ -47,6 +48,7 @@ class RunView(View):
     dataset_id: int
     dataset_name: str
     architecture: Architecture
+    fold: int | None
     label: str
     state: RunState
     stop_reason: str | None
@@ -131,8 +133,28 @@ class RunSnapshot(View):
     samples: list[SampleView]
 
 
+class FoldScoresView(View):
+    """One model over the folds of a k-fold split: validation Jaccard of the newest run of each fold.
+
+    Means and population standard deviations (divided by the number of folds) over the `…_folds` that have a score yet.
+    """
+
+    architecture: Architecture
+    label: str
+    best_folds: int
+    best_mean: float | None
+    best_deviation: float | None
+    last_folds: int
+    last_mean: float | None
+    last_deviation: float | None
+
+
 class ExperimentView(View):
-    """One launch with its runs."""
+    """One launch with its runs.
+
+    `training_items` and `validation_items` are those of the first fold. `spec` holds null for lists that would tell a
+    test set that is not revealed. `fold_scores` has an entry for each model of a k-fold split.
+    """
 
     id: int
     name: str
@@ -144,7 +166,9 @@ class ExperimentView(View):
     training_items: int
     validation_items: int
     test_items: int
+    test_revealed_at: datetime | None
     folds: int
+    fold_scores: list[FoldScoresView]
     runs: list[RunView]
 
 

@@ -1,83 +1,26 @@
-"""Launches: from what a form or the API sends to an experiment with queued runs, and the preview of one."""
+"""Launches: from what a form or the API sends to an experiment with queued runs, and back for a clone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
-from pydantic import BaseModel, ValidationError
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from pydantic import ValidationError
 
-from app.datasets.splits.random import random_split
-from app.domain.configuration import Architecture, ExperimentSpec, RunConfig
-from app.domain.errors import FieldError, InvalidInputError, NotFoundError
-from app.domain.estimate import RunEstimate, check_against_dataset, estimate_run
-from app.domain.run_states import DatasetState
+from app.domain.configuration import ExperimentSpec, RunConfig
+from app.domain.errors import InvalidInputError, NotFoundError
+from app.launching.gate import check_acknowledged
+from app.launching.planning import plan_launch
 from app.store.database import Database
-from app.store.dataset_queries import findings_of
 from app.store.events import announce_run
-from app.store.experiments import Fold, create_experiment
-from app.store.queries import get_experiment, list_workers, live_workers, queue_positions
-from app.store.schema import DatasetRow, ExperimentRow, ItemRow, RunRow
+from app.store.experiments import create_experiment
+from app.store.held_out import names_its_test_set
+from app.store.queries import get_experiment
+from app.store.schema import ExperimentRow, RunRow
 from app.store.views import ExperimentView
 from app.web.errors import field_errors
-from app.web.launch_gate import check_acknowledged, fatal_of
 from app.web.state import services_of
-
-
-class PreviewWarning(BaseModel):
-    """Something to consider before the launch; `suggestion` is a better value for `field`, where one is known."""
-
-    code: str
-    message: str
-    field: str | None
-    advice: str
-    suggestion: float | None
-
-
-class PreviewRun(BaseModel):
-    """What one run of the launch will be."""
-
-    architecture: Architecture
-    parameters: int
-    steps_per_epoch: int
-    updates: int
-    memory_bytes: int
-    seconds: float | None
-    warnings: list[PreviewWarning]
-
-
-class FatalFinding(BaseModel):
-    """A finding of the dataset that the launch must acknowledge."""
-
-    code: str
-    title: str
-    message: str
-    fix: str
-
-
-class LaunchPreview(BaseModel):
-    """What will happen if the experiment is launched; foregrounds are mean fractions, 0 to 1."""
-
-    training_items: int
-    validation_items: int
-    training_foreground: float
-    validation_foreground: float
-    validation_names: list[str]
-    queue_position: int
-    workers: int
-    runs: list[PreviewRun]
-    fatal_findings: list[FatalFinding]
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    dataset: DatasetRow
-    training: list[ItemRow]
-    validation: list[ItemRow]
 
 
 def parse_spec(payload: Mapping[str, Any]) -> ExperimentSpec:
@@ -102,13 +45,10 @@ def launch(request: Request, payload: Mapping[str, Any]) -> ExperimentView:
     services = services_of(request)
     spec = parse_spec(payload)
     with services.database.write() as session:
-        plan = _plan(session, spec)
+        plan = plan_launch(session, spec)
         check_acknowledged(plan.dataset, spec.acknowledged_findings)
         experiment = create_experiment(
-            session,
-            spec,
-            dataset=plan.dataset,
-            folds=[Fold([item.id for item in plan.training], [item.id for item in plan.validation])],
+            session, spec, dataset=plan.dataset, folds=plan.folds, test_items=plan.ids(plan.split.test)
         )
         experiment_id, run_ids = experiment.id, [run.id for run in experiment.runs]
     for run_id in run_ids:
@@ -117,121 +57,13 @@ def launch(request: Request, payload: Mapping[str, Any]) -> ExperimentView:
     return get_experiment(services.database, experiment_id)
 
 
-def preview(request: Request, payload: Mapping[str, Any]) -> LaunchPreview:
-    """Say what a launch would do, without doing it.
-
-    Raises
-    ------
-    InvalidInputError
-        The launch would be refused for the same reason.
-    """
-    database = services_of(request).database
-    spec = parse_spec(payload)
-    workers = list_workers(database)
-    with database.read() as session:
-        plan = _plan(session, spec)
-        estimates = [
-            (
-                config,
-                estimate_run(
-                    config,
-                    training_items=len(plan.training),
-                    validation_items=len(plan.validation),
-                    measured_images_per_second=_measured_rate(session, config),
-                ),
-            )
-            for config in spec.run_configs()
-        ]
-        waiting = len(queue_positions(session))
-        fatal = fatal_of(findings_of(plan.dataset))
-    return LaunchPreview(
-        training_items=len(plan.training),
-        validation_items=len(plan.validation),
-        training_foreground=_mean_foreground(plan.training),
-        validation_foreground=_mean_foreground(plan.validation),
-        validation_names=[item.name for item in plan.validation],
-        queue_position=waiting + 1,
-        workers=len(live_workers(workers, queue=spec.queue)),
-        runs=[_preview_run(config, estimate) for config, estimate in estimates],
-        fatal_findings=[
-            FatalFinding(code=finding.code, title=finding.title, message=finding.message, fix=finding.fix)
-            for finding in fatal
-        ],
-    )
-
-
-def _preview_run(config: RunConfig, estimate: RunEstimate) -> PreviewRun:
-    return PreviewRun(
-        architecture=config.model.architecture,
-        parameters=estimate.parameters.total,
-        steps_per_epoch=estimate.steps_per_epoch,
-        updates=estimate.updates,
-        memory_bytes=estimate.memory_bytes,
-        seconds=estimate.seconds,
-        warnings=[
-            PreviewWarning(
-                code=warning.code,
-                message=warning.message,
-                field=warning.field,
-                advice=warning.suggestion,
-                suggestion=warning.value,
-            )
-            for warning in estimate.warnings
-        ],
-    )
-
-
-def _plan(session: Session, spec: ExperimentSpec) -> _Plan:
-    dataset = session.get(DatasetRow, spec.dataset_id)
-    if dataset is None:
-        message = f"There is no dataset {spec.dataset_id}; choose a registered one."
-        raise InvalidInputError(message, fields=[FieldError("dataset_id", message)])
-    if dataset.state != DatasetState.READY:
-        message = (
-            f"Dataset {dataset.name!r} is not ready ({dataset.state}); wait until it is indexed "
-            "or look at its page for what went wrong."
-        )
-        raise InvalidInputError(message, fields=[FieldError("dataset_id", message)])
-    items = dataset.items
-    split = random_split(len(items), validation_fraction=spec.split.validation_fraction, seed=spec.split.seed)
-    check_against_dataset(spec, training_items=len(split.training), validation_items=len(split.validation))
-    return _Plan(
-        dataset,
-        [items[index] for index in split.training],
-        [items[index] for index in split.validation],
-    )
-
-
-def _mean_foreground(items: list[ItemRow]) -> float:
-    return sum(item.foreground_fraction for item in items) / len(items)
-
-
-def _measured_rate(session: Session, config: RunConfig) -> float | None:
-    """Return the images/s of the newest run of the same network at the same size, if there is one."""
-    recent = session.execute(
-        select(RunRow.config, RunRow.images_per_second)
-        .where(
-            RunRow.architecture == config.model.architecture,
-            RunRow.images_per_second.is_not(None),
-            RunRow.epoch > 0,
-        )
-        .order_by(RunRow.id.desc())
-        .limit(50)
-    )
-    for stored, rate in recent:
-        other = RunConfig.model_validate(stored)
-        if (other.network.base_filters, other.image) == (config.network.base_filters, config.image):
-            return float(rate)
-    return None
-
-
 def spec_of_run(database: Database, run_id: int) -> ExperimentSpec:
     """Return the specification that would launch a run's model again, alone."""
     with database.read() as session:
         run = session.get(RunRow, run_id)
         if run is None:
             raise NotFoundError(f"There is no run {run_id} to clone.")
-        spec = ExperimentSpec.model_validate(run.experiment.spec)
+        spec = _spec_to_show(run.experiment)
         config = RunConfig.model_validate(run.config)
     return spec.model_copy(update={"models": (config.model,)})
 
@@ -242,4 +74,14 @@ def spec_of_experiment(database: Database, experiment_id: int) -> ExperimentSpec
         experiment = session.get(ExperimentRow, experiment_id)
         if experiment is None:
             raise NotFoundError(f"There is no experiment {experiment_id} to clone.")
-        return ExperimentSpec.model_validate(experiment.spec)
+        return _spec_to_show(experiment)
+
+
+def _spec_to_show(experiment: ExperimentRow) -> ExperimentSpec:
+    spec = ExperimentSpec.model_validate(experiment.spec)
+    if not names_its_test_set(experiment):
+        return spec
+    # All three lists: without the test list a clone would train on what is held out here. An explicit split without
+    # names cannot be launched, so that the form asks for them.
+    nameless = spec.split.model_copy(update={"training": (), "validation": (), "test": ()})
+    return spec.model_copy(update={"split": nameless})

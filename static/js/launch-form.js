@@ -10,6 +10,7 @@ const number = (text) => (text.trim() === "" || Number.isNaN(Number(text)) ? tex
 const PARSERS = {
   integer: number,
   number,
+  lines: (text) => text.split("\n").map((line) => line.trim()).filter(Boolean),
   numbers: (text) => text.split(/[\s,]+/).filter(Boolean).map(number),
   switch: (text) => ({ true: true, false: false })[text] ?? text,
 };

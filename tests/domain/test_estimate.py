@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from app.domain.errors import InvalidInputError
 from app.domain.estimate import (
     EstimateWarning,
     EstimateWarningCode,
+    FoldSize,
     ParameterCount,
     advised_momentum,
     batchnorm_warning,
@@ -31,6 +33,7 @@ from app.domain.estimate import (
     steps_per_epoch,
 )
 from app.domain.presets import collapse_demo, report_preset
+from app.domain.split_spec import SplitSpec
 
 
 @pytest.mark.parametrize(
@@ -137,14 +140,18 @@ def config(*, batch_size: int = 8, epochs: int = 100, momentum: float = 0.99, pa
 
 
 def warnings_of(
-    run_config: RunConfig, *, training_items: int = 65, validation_items: int = 20
+    run_config: RunConfig, *, training_items: int = 65, validation_items: int = 20, **split: Any
 ) -> dict[EstimateWarningCode, EstimateWarning]:
-    estimate = estimate_run(run_config, training_items=training_items, validation_items=validation_items)
+    estimate = estimate_run(
+        run_config, training_items=training_items, validation_items=validation_items, split=SplitSpec(**split)
+    )
     return {warning.code: warning for warning in estimate.warnings}
 
 
 def test_estimate_of_a_run() -> None:
-    estimate = estimate_run(config(), training_items=65, validation_items=9, measured_images_per_second=10)
+    estimate = estimate_run(
+        config(), training_items=65, validation_items=9, split=SplitSpec(), measured_images_per_second=10
+    )
     assert (estimate.steps_per_epoch, estimate.updates) == (9, 900)
     assert estimate.seconds == pytest.approx(100 * (65 + 9 / 3) / 10)
     assert estimate.parameters == parameter_count(architecture=Architecture.UNET, channels=3, base_filters=4)
@@ -153,7 +160,9 @@ def test_estimate_of_a_run() -> None:
 
 @pytest.mark.parametrize("rate", [None, 0.0])
 def test_no_rate_no_time(rate: float | None) -> None:
-    estimate = estimate_run(config(), training_items=65, validation_items=9, measured_images_per_second=rate)
+    estimate = estimate_run(
+        config(), training_items=65, validation_items=9, split=SplitSpec(), measured_images_per_second=rate
+    )
     assert estimate.seconds is None
 
 
@@ -190,6 +199,19 @@ def test_few_validation_items(items: int, text: str) -> None:
     assert warning.field == "split.validation_fraction"
 
 
+@pytest.mark.parametrize(
+    ("split", "field", "says"),
+    [
+        ({"folds": 5}, "split.folds", "mean over the folds"),
+        ({"strategy": "explicit", "validation": ["a"]}, "split.validation", "Name more"),
+    ],
+)
+def test_the_advice_fits_the_split(split: dict[str, Any], field: str, says: str) -> None:
+    warning = warnings_of(config(), validation_items=8, **split)[EstimateWarningCode.VALIDATION_SMALL]
+    assert warning.field == field
+    assert says in warning.suggestion
+
+
 def test_ten_validation_items_are_not_few() -> None:
     assert EstimateWarningCode.VALIDATION_SMALL not in warnings_of(config(), validation_items=10)
 
@@ -200,12 +222,12 @@ def test_a_batch_too_large_is_warned_in_the_estimate() -> None:
 
 
 def test_a_dataset_that_fits_is_accepted() -> None:
-    check_against_dataset(report_preset(1), training_items=16, validation_items=1)
+    check_against_dataset(report_preset(1), folds=[FoldSize(16, 1)])
 
 
 def test_each_model_with_too_large_a_batch_is_named() -> None:
     with pytest.raises(InvalidInputError) as caught:
-        check_against_dataset(report_preset(1), training_items=15, validation_items=2)
+        check_against_dataset(report_preset(1), folds=[FoldSize(15, 2)])
     assert [error.field for error in caught.value.fields] == [
         "models.attention-unet.batch_size",
         "models.attention-resunet.batch_size",
@@ -213,8 +235,18 @@ def test_each_model_with_too_large_a_batch_is_named() -> None:
     assert "A batch of 16 is larger than the training set of 15; use at most 15." in caught.value.message
 
 
+def test_the_smallest_fold_must_hold_a_batch() -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        check_against_dataset(report_preset(1), folds=[FoldSize(30, 5), FoldSize(15, 20)])
+    assert [error.field for error in caught.value.fields] == [
+        "models.attention-unet.batch_size",
+        "models.attention-resunet.batch_size",
+    ]
+    assert "larger than the smallest training set of the folds, 15; use at most 15." in caught.value.message
+
+
 @pytest.mark.parametrize(("training", "validation"), [(0, 5), (65, 0)])
 def test_a_split_with_an_empty_side_is_refused(training: int, validation: int) -> None:
     with pytest.raises(InvalidInputError) as caught:
-        check_against_dataset(report_preset(1), training_items=training, validation_items=validation)
+        check_against_dataset(report_preset(1), folds=[FoldSize(training, validation)])
     assert [error.field for error in caught.value.fields] == ["split.validation_fraction"]

@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from app.store.database import Database
-from app.store.migrations import upgrade
+from app.store.migrations import migration_config, upgrade
 from app.store.schema import Base
+from app.store.schema_version import SCHEMA_REVISION
 
 
 def _differences(database: Database) -> list[object]:
@@ -21,6 +23,10 @@ def _differences(database: Database) -> list[object]:
 def test_an_empty_database_lacks_every_table(empty_database: Database) -> None:
     tables = [entry for entry in _differences(empty_database) if isinstance(entry, tuple) and entry[0] == "add_table"]
     assert len(tables) == len(Base.metadata.tables)
+
+
+def test_the_newest_migration_is_the_one_that_a_start_asks_for() -> None:
+    assert ScriptDirectory.from_config(migration_config()).get_current_head() == SCHEMA_REVISION
 
 
 def test_migrations_equal_the_models(database: Database) -> None:

@@ -1,59 +1,62 @@
-"""Which items train and which validate."""
+"""Random splits: the choice of scikit-learn's `train_test_split` and `KFold`, bit for bit."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
-from app.domain.errors import FieldError, InvalidInputError
+from app.datasets.splits.split_plan import Split, SplitItem
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Positions of the items (sorted by name), in the order in which scikit-learn would return them."""
+def random_split(items: Sequence[SplitItem], *, n_validation: int, seed: int) -> Split:
+    """Divide items at random.
 
-    training: tuple[int, ...]
-    validation: tuple[int, ...]
-
-
-def random_split(n_items: int, *, validation_fraction: float, seed: int) -> Split:
-    """Divide items at random, exactly as scikit-learn's `train_test_split` with the same seed.
+    Bit-identical to scikit-learn's ``train_test_split(items, test_size=n_validation, random_state=seed)``, and so, with
+    ``n_validation = ceil(fraction * len(items))``, to ``test_size=fraction``.
 
     Parameters
     ----------
-    n_items : int
-        Number of items.
-    validation_fraction : float
-        Strictly between 0 and 1; the number of validation items is rounded up.
+    items : sequence of SplitItem
+        Sorted by name; only their number counts.
+    n_validation : int
+        From 1 to ``len(items) - 1``.
     seed : int
         0 to 2**32 - 1.
-
-    Raises
-    ------
-    InvalidInputError
-        Fewer than two items, a share outside (0, 1), or nothing left to train on.
     """
-    if not 0 < validation_fraction < 1:
-        raise _invalid(f"received {validation_fraction:g}, expected a share between 0 and 1; 0.1 is usual.")
-    if n_items < 2:
-        raise _invalid(
-            f"received {n_items} item{'' if n_items == 1 else 's'}, expected at least 2, one to "
-            "train and one "
-            "to validate; add image/mask pairs."
-        )
-    n_validation = math.ceil(validation_fraction * n_items)
-    if n_validation >= n_items:
-        raise _invalid(
-            f"received {validation_fraction:g}, which leaves none of the {n_items} items for training; "
-            f"expected at most {(n_items - 1) / n_items:.3g}; lower it or add items."
-        )
-    # The legacy generator on purpose: its permutation is the one that scikit-learn draws.
-    order = [int(index) for index in np.random.RandomState(seed).permutation(n_items)]
+    # The legacy generator on purpose, here and in the other strategies: its streams never change, and the permutation
+    # is the one that scikit-learn draws.
+    order = np.random.RandomState(seed).permutation(len(items)).tolist()
     return Split(training=tuple(order[n_validation:]), validation=tuple(order[:n_validation]))
 
 
-def _invalid(detail: str) -> InvalidInputError:
-    message = f"Invalid validation share: {detail}"
-    return InvalidInputError(message, fields=(FieldError("split.validation_fraction", message),))
+def random_folds(items: Sequence[SplitItem], *, folds: int, seed: int) -> tuple[Split, ...]:
+    """Divide items at random into folds that differ by one item at most.
+
+    Bit-identical to scikit-learn's ``KFold(folds, shuffle=True, random_state=seed)``: positions ascend on both sides.
+
+    Parameters
+    ----------
+    items : sequence of SplitItem
+        Sorted by name; only their number counts.
+    folds : int
+        From 2 to ``len(items)``.
+    seed : int
+        0 to 2**32 - 1.
+    """
+    order = np.random.RandomState(seed).permutation(len(items))
+    fold_of = np.empty(len(items), dtype=np.intp)
+    for fold, positions in enumerate(np.array_split(order, folds)):
+        fold_of[positions] = fold
+    return folds_from_labels(fold_of.tolist(), folds=folds)
+
+
+def folds_from_labels(fold_of: Sequence[int], *, folds: int) -> tuple[Split, ...]:
+    """Return the splits for the number of the fold in which each item validates; positions ascend."""
+    return tuple(
+        Split(
+            training=tuple(position for position, label in enumerate(fold_of) if label != fold),
+            validation=tuple(position for position, label in enumerate(fold_of) if label == fold),
+        )
+        for fold in range(folds)
+    )

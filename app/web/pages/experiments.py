@@ -12,10 +12,10 @@ from app.domain.configuration import ExperimentSpec
 from app.domain.errors import InvalidInputError, NotFoundError
 from app.domain.presets import collapse_demo, report_preset
 from app.domain.run_states import DatasetState
+from app.launching.gate import fatal_of
 from app.store.dataset_queries import get_dataset, list_datasets
 from app.store.queries import experiment_snapshot, list_experiments
 from app.store.views import DatasetDetail
-from app.web.launch_gate import fatal_of
 from app.web.launching import launch, spec_of_experiment, spec_of_run
 from app.web.pages.launch_form import (
     chosen_models,

@@ -1,7 +1,7 @@
 """What a form needs to know of a setting, read from its pydantic model.
 
-A whole number, number, switch, choice, text or list of numbers, each optional or not, becomes a field without a line of
-template code. Beside title, description and bounds, `json_schema_extra` of a setting may say:
+A whole number, number, switch, choice, text, list of numbers or list of texts (one a line), each optional or not,
+becomes a field without a line of template code. Beside title, description and bounds, `json_schema_extra` of a setting may say:
 
 - ``advanced: True``: shown behind a disclosure;
 - ``empty: "automatic"``: what an optional setting means when nothing is entered;
@@ -29,6 +29,7 @@ class FieldKind(StrEnum):
     SWITCH = "switch"
     CHOICE = "choice"
     TEXT = "text"
+    LINES = "lines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,8 @@ class FormField:
                 return number_or_text(text)
             case FieldKind.NUMBERS:
                 return [number_or_text(part) for part in stripped.replace(",", " ").split()]
+            case FieldKind.LINES:
+                return [line.strip() for line in text.splitlines() if line.strip()]
             case FieldKind.SWITCH:
                 return {"true": True, "false": False}.get(stripped, text)
             case _:
@@ -115,6 +118,8 @@ def text_of(value: Any) -> str:
         case float():
             # `repr` keeps every digit: a clone must train with exactly the same numbers.
             return repr(value).removesuffix(".0")
+        case list() | tuple() if value and all(isinstance(part, str) for part in value):
+            return "\n".join(value)
         case list() | tuple():
             return ", ".join(text_of(part) for part in value)
         case _:
@@ -186,9 +191,14 @@ def _kind_and_choices(name: str, annotation: Any) -> tuple[FieldKind, tuple[Choi
         return simple[annotation], ()
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return FieldKind.CHOICE, tuple(Choice(member.value, _label(member)) for member in annotation)
+    if get_origin(annotation) is tuple and get_args(annotation)[1:] == (Ellipsis,):
+        part, _, _ = _unwrapped(get_args(annotation)[0], ())
+        if part is str:
+            return FieldKind.LINES, ()
     raise TypeError(
         f"Invalid setting {name}: received the type {annotation}, expected int, float, bool, str, a StrEnum or a tuple "
-        "of numbers, each optional or not. Give it such a type, or teach `app.web.pages.form_fields` the new one."
+        "of numbers or texts, each optional or not. Give it such a type, or teach `app.web.pages.form_fields` the new "
+        "one."
     )
 
 

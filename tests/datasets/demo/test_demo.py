@@ -11,8 +11,10 @@ from PIL import Image
 
 from app.datasets.demo.writing import DemoSummary, write_demo_dataset
 from app.datasets.pairing.groups import infer_group
-from app.datasets.splits.random import random_split
+from app.datasets.splits.planning import plan_split
+from app.datasets.splits.split_plan import SplitItem
 from app.domain.errors import ConflictError
+from app.domain.split_spec import SplitSpec
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,8 @@ def test_files(demo: tuple[Path, DemoSummary]) -> None:
             assert set(np.unique(np.asarray(mask))) == {0, 255}
             assert pixels[foreground].mean() < pixels[~foreground].mean() - 8
             fractions.append(foreground.mean())
-    validation = [fractions[index] for index in random_split(73, validation_fraction=0.1, seed=42).validation]
+    items = [SplitItem(name, "", float(fraction)) for name, fraction in zip(names, fractions, strict=True)]
+    validation = [fractions[position] for position in plan_split(items, SplitSpec()).folds[0].validation]
     assert 0.05 < np.mean(validation) < 0.2
     assert min(validation) > 0.005
 
