@@ -13,11 +13,12 @@ from pathlib import Path
 
 from app.datasets.demo.writing import write_demo_dataset
 from app.datasets.files.archives import ArchiveLimits, extract_zip
-from app.datasets.items.indexing import index_folder
-from app.datasets.pairing.folders import locate_pair_folders
+from app.datasets.items.indexing import index_dataset
+from app.datasets.pairing.layout import resolve_layout
+from app.domain.corrections import DatasetEdits
 from app.domain.dataset_import import ImportSpec
 from app.domain.errors import NotFoundError, SegscopeError
-from app.store.datasets import IndexRecord, record_failure, record_index, record_progress
+from app.store.datasets import IndexRecord, record_failure, record_import_spec, record_index, record_progress
 from app.store.events import announce_dataset
 from app.store.schema import DatasetRow
 from worker.child_process import ExitCode, end_with_parent
@@ -63,7 +64,7 @@ def _index(services: WorkerServices, *, dataset_id: int, attempt: int) -> None:
         row = session.get(DatasetRow, dataset_id)
         if row is None:
             raise NotFoundError(f"There is no dataset {dataset_id}.")
-    root, spec = Path(row.root), ImportSpec.model_validate(row.import_spec)
+    root, edits = Path(row.root), DatasetEdits.model_validate(row.edits)
     folder = services.artifacts.dataset_dir(dataset_id)
     if row.source == "demo":
         write_demo_dataset(root)
@@ -75,11 +76,9 @@ def _index(services: WorkerServices, *, dataset_id: int, attempt: int) -> None:
         )
         extract_zip(folder / "upload.zip", root, limits=limits)
         (folder / "upload.zip").unlink()
-    if row.source == "upload":
-        found = locate_pair_folders(root)
-        spec = spec.model_copy(update={"images": found.images_dir, "masks": found.masks_dir})
-        with services.database.write() as session:
-            session.get_one(DatasetRow, dataset_id).import_spec = spec.model_dump(mode="json")
+    spec = resolve_layout(root, ImportSpec.model_validate(row.import_spec))
+    with services.database.write() as session:
+        record_import_spec(session, dataset_id=dataset_id, attempt=attempt, import_spec=spec)
 
     last = 0.0
 
@@ -92,11 +91,10 @@ def _index(services: WorkerServices, *, dataset_id: int, attempt: int) -> None:
             record_progress(session, dataset_id=dataset_id, attempt=attempt, progress=done / max(total, 1))
         announce_dataset(services.database, services.announcer, dataset_id)
 
-    index = index_folder(
+    index = index_dataset(
         root,
-        images_dir=spec.images,
-        masks_dir=spec.masks,
-        mask_rule=spec.mask.rule,
+        spec,
+        edits,
         max_pixels=settings.image_max_pixels,
         thumbnails_dir=folder / "thumbnails",
         on_progress=on_progress,
@@ -110,8 +108,8 @@ def _index(services: WorkerServices, *, dataset_id: int, attempt: int) -> None:
                 items=index.items,
                 problems=index.problems,
                 content_hash=index.content_hash,
-                mask_threshold=index.mask_threshold,
-                mask_rule_text=index.mask_rule_text,
+                mask_threshold=index.mask_rule.threshold,
+                mask_rule_text=index.mask_rule.text,
                 intensity_low=index.intensity_low,
                 intensity_high=index.intensity_high,
                 summary=index.summary,

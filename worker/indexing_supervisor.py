@@ -6,8 +6,8 @@ import logging
 import threading
 import time
 
-from app.domain.errors import ConflictError
-from app.store.datasets import hand_back, record_failure
+from app.domain.errors import ConflictError, UnavailableError
+from app.store.datasets import hand_back, record_failure, record_heartbeat
 from app.store.events import announce_dataset
 from worker.child_process import ChildProcess, ExitCode
 from worker.services import WorkerServices
@@ -15,6 +15,7 @@ from worker.services import WorkerServices
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.05
+_HEARTBEAT_SECONDS = 5.0
 
 
 def supervise_indexing(services: WorkerServices, *, dataset_id: int, attempt: int, stopping: threading.Event) -> None:
@@ -26,8 +27,14 @@ def supervise_indexing(services: WorkerServices, *, dataset_id: int, attempt: in
         environment={},
         log_path=services.artifacts.dataset_dir(dataset_id) / "log.txt",
     )
+    beaten = time.monotonic()
     try:
         while (code := child.poll()) is None and not stopping.is_set():
+            if time.monotonic() > beaten + _HEARTBEAT_SECONDS:
+                beaten = time.monotonic()
+                if not _beat(services, dataset_id=dataset_id, attempt=attempt):
+                    logger.warning("dataset %d was taken over from attempt %d", dataset_id, attempt)
+                    return
             time.sleep(_LOOK_SECONDS)
     finally:
         child.close()
@@ -51,3 +58,12 @@ def supervise_indexing(services: WorkerServices, *, dataset_id: int, attempt: in
         logger.warning("%s", error)
         return
     announce_dataset(services.database, services.announcer, dataset_id)
+
+
+def _beat(services: WorkerServices, *, dataset_id: int, attempt: int) -> bool:
+    try:
+        with services.database.write() as session:
+            return record_heartbeat(session, dataset_id=dataset_id, attempt=attempt)
+    except UnavailableError as error:
+        logger.warning("no heartbeat of dataset %d, will try again: %s", dataset_id, error)
+        return True

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.datasets.items.mask_rules import settled_mask_rule
 from app.datasets.items.preparation import PreparedItems, prepare_items
+from app.domain.dataset_import import ImportSpec
 from app.domain.errors import SegscopeError
 from app.domain.run_states import RunState, StopReason
 from app.store import runs, workers
@@ -144,15 +146,16 @@ def _train(services: WorkerServices, *, run_id: int, attempt: int, stop: threadi
 
 def _prepare(services: WorkerServices, order: TrainingOrder, items: list[ItemRow]) -> PreparedItems:
     dataset, image = order.experiment.dataset, order.config.image
-    if dataset.mask_threshold is None or dataset.intensity_low is None or dataset.intensity_high is None:
+    if dataset.intensity_low is None or dataset.intensity_high is None:
         raise SegscopeError(f"Dataset {dataset.name!r} is not indexed; register it again.")
+    spec = ImportSpec.model_validate(dataset.import_spec)
     return prepare_items(
         items,
         root=Path(dataset.root),
         height=image.height,
         width=image.width,
         channels=image.channels,
-        mask_threshold=dataset.mask_threshold,
+        mask_rule=settled_mask_rule(spec.mask, threshold=dataset.mask_threshold, text=dataset.mask_rule_text),
         intensity_low=dataset.intensity_low,
         intensity_high=dataset.intensity_high,
         max_pixels=services.settings.image_max_pixels,

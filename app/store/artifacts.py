@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from app.domain.errors import NotFoundError
+
+_DATASETS = "datasets"
+_FILES = "files"
 
 
 def artifact_url(path: str) -> str:
@@ -34,7 +38,11 @@ class ArtifactStore:
 
     def dataset_dir(self, dataset_id: int) -> Path:
         """Folder of a dataset: thumbnails and, for uploads, the files."""
-        return self.root / "datasets" / str(dataset_id)
+        return self.root / _DATASETS / str(dataset_id)
+
+    def dataset_files(self, dataset_id: int) -> Path:
+        """Folder of the files that were uploaded as this dataset; its later versions read them there too."""
+        return self.dataset_dir(dataset_id) / _FILES
 
     def relative(self, path: Path) -> str:
         """Return `path` as an artifact path with forward slashes."""
@@ -56,9 +64,34 @@ class ArtifactStore:
             raise missing
         return path
 
-    def remove_dataset(self, dataset_id: int) -> None:
-        """Remove a dataset's artifacts, uploaded files included."""
-        shutil.rmtree(self.dataset_dir(dataset_id), ignore_errors=True)
+    def remove_dataset(self, dataset_id: int, *, files: Path | None) -> None:
+        """Remove a dataset's artifacts.
+
+        Parameters
+        ----------
+        dataset_id : int
+            Its uploaded files stay where other versions read them.
+        files : Path or None
+            Files below this store's folder that nothing needs any more; they are removed too, wherever they are.
+        """
+        folder = self.dataset_dir(dataset_id)
+        for child in folder.glob("*"):
+            if child.name == _FILES:
+                continue
+            if child.is_dir():
+                shutil.rmtree(child, ignore_errors=True)
+            else:
+                child.unlink(missing_ok=True)
+        if files is not None and files.is_relative_to(self.root / _DATASETS):
+            shutil.rmtree(files, ignore_errors=True)
+            _remove_empty(files.parent)
+        _remove_empty(folder)
+
+
+def _remove_empty(folder: Path) -> None:
+    # It is not empty, or gone already: both are as they should be.
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.domain.corrections import DatasetEdits
-from app.domain.dataset_import import ImportSpec
-from app.domain.errors import ConflictError, NotFoundError
+from app.domain.corrections import Correction, DatasetEdits
+from app.domain.dataset_import import ImportSpec, MaskSpec
+from app.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
 from app.domain.run_states import DatasetState
 from app.store.schema import DatasetRow, ExperimentRow, ItemRow, ProblemRow, utc_now
 
@@ -34,6 +35,14 @@ class ItemRecord(Protocol):
     def image_path(self) -> str: ...  # noqa: D102
     @property
     def mask_path(self) -> str: ...  # noqa: D102
+    @property
+    def image_page(self) -> int | None: ...  # noqa: D102
+    @property
+    def mask_page(self) -> int | None: ...  # noqa: D102
+    @property
+    def window(self) -> Sequence[int] | None: ...  # noqa: D102
+    @property
+    def correction(self) -> Correction: ...  # noqa: D102
     @property
     def image_sha256(self) -> str: ...  # noqa: D102
     @property
@@ -74,7 +83,7 @@ class IndexRecord:
     items: Sequence[ItemRecord]
     problems: Sequence[ProblemRecord]
     content_hash: str
-    mask_threshold: float
+    mask_threshold: float | None
     mask_rule_text: str
     intensity_low: float
     intensity_high: float
@@ -141,6 +150,20 @@ def claim_indexing(session: Session) -> tuple[int, int] | None:
         return row.id, row.attempt
 
 
+def record_heartbeat(session: Session, *, dataset_id: int, attempt: int) -> bool:
+    """Say that the indexing goes on, also while one file or archive takes long; return False if it was taken over."""
+    row = session.get(DatasetRow, dataset_id)
+    if row is None or row.attempt != attempt:
+        return False
+    row.heartbeat_at = utc_now()
+    return True
+
+
+def record_import_spec(session: Session, *, dataset_id: int, attempt: int, import_spec: ImportSpec) -> None:
+    """Record how the files are really read, once the layout is known."""
+    _require_attempt(session, dataset_id, attempt).import_spec = import_spec.model_dump(mode="json")
+
+
 def record_progress(session: Session, *, dataset_id: int, attempt: int, progress: float) -> None:
     """Record how far the indexing is (0 to 1), which is its heartbeat too."""
     row = _require_attempt(session, dataset_id, attempt)
@@ -161,6 +184,10 @@ def record_index(session: Session, *, dataset_id: int, attempt: int, index: Inde
             group=item.group,
             image_path=item.image_path,
             mask_path=item.mask_path,
+            image_page=item.image_page,
+            mask_page=item.mask_page,
+            window=None if item.window is None else list(item.window),
+            correction=item.correction.model_dump(mode="json", exclude_defaults=True),
             image_sha256=item.image_sha256,
             mask_sha256=item.mask_sha256,
             height=item.height,
@@ -207,15 +234,79 @@ def hand_back(session: Session, *, dataset_id: int, attempt: int) -> None:
     row.state = DatasetState.QUEUED
 
 
-def delete_dataset(session: Session, dataset_id: int) -> None:
-    """Remove a dataset that no experiment uses.
+def create_version(
+    session: Session, parent_id: int, *, edits: DatasetEdits, import_spec: ImportSpec | None = None
+) -> DatasetRow:
+    """Register a new version of a dataset: the same files, read with other edits or in another way.
+
+    Parameters
+    ----------
+    session : Session
+        Of a write transaction.
+    parent_id : int
+        The version that it starts from.
+    edits : DatasetEdits
+        All edits of the new version, those of its parent included where they stay.
+    import_spec : ImportSpec, optional
+        How the files are read; None keeps the parent's.
+
+    Returns
+    -------
+    DatasetRow
+        Queued, with the next number of the lineage.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such dataset.
+    ConflictError
+        It is not ready, or nothing would change.
+    InvalidInputError
+        The edits name items that it does not have.
+    """
+    parent = _lock_lineage(session, parent_id)
+    if parent.state != DatasetState.READY:
+        raise ConflictError(f"Dataset {parent.name!r} is {parent.state}: wait until it is ready, then change it.")
+    present_spec = ImportSpec.model_validate(parent.import_spec)
+    present_edits = DatasetEdits.model_validate(parent.edits)
+    spec, edits = import_spec or present_spec, _normalised(edits)
+    if (spec, edits) == (present_spec, present_edits):
+        raise ConflictError(f"Nothing of dataset {parent.name!r} would change, so there is no new version.")
+    if _naming(spec) == _naming(present_spec):
+        names = set(session.scalars(select(ItemRow.name).where(ItemRow.dataset_id == parent.id)))
+        _check_names(edits, names | present_edits.dropped)
+    lineage = select(func.max(DatasetRow.version)).where(DatasetRow.lineage_id == parent.lineage_id)
+    row = DatasetRow(
+        name=parent.name,
+        source=parent.source,
+        root=parent.root,
+        import_spec=spec.model_dump(mode="json"),
+        lineage_id=parent.lineage_id,
+        version=(session.scalar(lineage) or 0) + 1,
+        parent_id=parent.id,
+        edits=edits.model_dump(mode="json"),
+        state=DatasetState.QUEUED,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def delete_dataset(session: Session, dataset_id: int) -> Path | None:
+    """Remove a dataset version that no experiment uses; versions made from it become its parent's.
+
+    Returns
+    -------
+    Path or None
+        The folder of files that Segscope keeps for the dataset and that no other version reads; the caller removes
+        it after the commit.
 
     Raises
     ------
     ConflictError
         Experiments use it, or it is being indexed.
     """
-    row = _require(session, dataset_id)
+    row = _lock_lineage(session, dataset_id)
     used = session.scalar(select(func.count()).select_from(ExperimentRow).where(ExperimentRow.dataset_id == dataset_id))
     if used:
         raise ConflictError(
@@ -223,14 +314,59 @@ def delete_dataset(session: Session, dataset_id: int) -> None:
         )
     if row.state == DatasetState.INDEXING:
         raise ConflictError(f"Dataset {row.name!r} is being indexed: wait until it is ready.")
+    session.execute(update(DatasetRow).where(DatasetRow.parent_id == row.id).values(parent_id=row.parent_id))
+    others = session.scalar(
+        select(func.count()).select_from(DatasetRow).where(DatasetRow.root == row.root, DatasetRow.id != row.id)
+    )
     session.delete(row)
+    return None if row.source == "folder" or others else Path(row.root)
+
+
+def _lock_lineage(session: Session, dataset_id: int) -> DatasetRow:
+    """Return a dataset as it is once everyone else who changes its lineage is done."""
+    row = _require(session, dataset_id)
+    if row.lineage_id is None:
+        row.lineage_id = row.id
+        session.flush()
+    lineage = select(DatasetRow.id).where(DatasetRow.lineage_id == row.lineage_id).order_by(DatasetRow.id)
+    session.execute(lineage.with_for_update())
+    present = session.get(DatasetRow, dataset_id, populate_existing=True)
+    if present is None:
+        raise _missing(dataset_id)
+    return present
+
+
+def _normalised(edits: DatasetEdits) -> DatasetEdits:
+    corrected = {
+        name: correction
+        for name, correction in edits.corrected.items()
+        if not correction.is_empty and name not in edits.dropped
+    }
+    return DatasetEdits(dropped=edits.dropped, corrected=corrected)
+
+
+def _naming(spec: ImportSpec) -> ImportSpec:
+    """Return the part of a specification that decides which items there are."""
+    return spec.model_copy(update={"mask": MaskSpec(), "group_pattern": ""})
+
+
+def _check_names(edits: DatasetEdits, names: set[str]) -> None:
+    unknown = sorted((edits.dropped | edits.corrected.keys()) - names)
+    if unknown:
+        shown = ", ".join(repr(name) for name in unknown[:5])
+        message = f"Invalid edits: received {shown}, expected names of this dataset's items; reload its page."
+        raise InvalidInputError(message, fields=[FieldError("edits", message)])
 
 
 def _require(session: Session, dataset_id: int) -> DatasetRow:
     row = session.get(DatasetRow, dataset_id)
     if row is None:
-        raise NotFoundError(f"There is no dataset {dataset_id}.")
+        raise _missing(dataset_id)
     return row
+
+
+def _missing(dataset_id: int) -> NotFoundError:
+    return NotFoundError(f"There is no dataset {dataset_id}.")
 
 
 def _require_attempt(session: Session, dataset_id: int, attempt: int) -> DatasetRow:

@@ -115,7 +115,9 @@ def register_demo(request: Request) -> DatasetView:
     services = services_of(request)
     with services.database.read() as session:
         existing = session.scalar(
-            select(DatasetRow.id).where(DatasetRow.source == "demo", DatasetRow.state != DatasetState.FAILED).limit(1)
+            select(DatasetRow.id)
+            .where(DatasetRow.source == "demo", DatasetRow.version == 1, DatasetRow.state != DatasetState.FAILED)
+            .limit(1)
         )
     if existing is not None:
         return get_dataset(services.database, existing)
@@ -151,7 +153,7 @@ def _register(
         )
         folder = services.artifacts.dataset_dir(row.id)
         if not root:
-            row.root = str(folder / "files")
+            row.root = str(services.artifacts.dataset_files(row.id))
         if staged is not None:
             # Inside the transaction: a dataset that is registered has its archive.
             folder.mkdir(parents=True, exist_ok=True)
@@ -190,8 +192,8 @@ def launch_collapse_demo(request: Request) -> ExperimentView:
 
 
 def delete(request: Request, dataset_id: int) -> None:
-    """Remove a dataset that no experiment uses; files of a registered folder are never touched."""
+    """Remove a dataset version that no experiment uses; files of a registered folder are never touched."""
     services = services_of(request)
     with services.database.write() as session:
-        datasets.delete_dataset(session, dataset_id)
-    services.artifacts.remove_dataset(dataset_id)
+        files = datasets.delete_dataset(session, dataset_id)
+    services.artifacts.remove_dataset(dataset_id, files=files)

@@ -12,7 +12,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from app.datasets.pairing.stems import is_dropping
+from app.datasets.files.names import is_dropping
 from app.domain.errors import ConflictError, InvalidInputError, TooLargeError, UnavailableError
 
 _CHUNK_BYTES = 1024 * 1024

@@ -13,9 +13,7 @@ from app.datasets.files.raster import Raster
 from app.datasets.files.tiff import decode_tiff
 from app.datasets.files.unreadable import ImageTooLargeError, unreadable
 
-SUPPORTED_SUFFIXES = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg"})
-
-_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MOST_BYTES_PER_PIXEL = 32
 _ALLOWANCE_BYTES = 64 * 1024**2
 
@@ -41,7 +39,8 @@ def read_image(path: Path, *, max_pixels: int) -> NDArray[Any]:
     UnreadableImageError
         The message names the file and says what to do.
     """
-    return decode_image(load_bytes(path, max_pixels=max_pixels), name=path.name, max_pixels=max_pixels)
+    data = load_bytes(path, name=path.name, max_pixels=max_pixels)
+    return as_image(decode(data, name=path.name, max_pixels=max_pixels), name=path.name)
 
 
 def read_mask(path: Path, *, max_pixels: int) -> NDArray[Any]:
@@ -65,11 +64,21 @@ def read_mask(path: Path, *, max_pixels: int) -> NDArray[Any]:
     UnreadableImageError
         The message names the file and says what to do.
     """
-    return decode_mask(load_bytes(path, max_pixels=max_pixels), name=path.name, max_pixels=max_pixels)
+    data = load_bytes(path, name=path.name, max_pixels=max_pixels)
+    return as_mask(decode(data, name=path.name, max_pixels=max_pixels), name=path.name)
 
 
-def load_bytes(path: Path, *, max_pixels: int) -> bytes:
+def load_bytes(path: Path, *, name: str, max_pixels: int) -> bytes:
     """Return the content of a regular file, bounded by what `max_pixels` can take at most.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    name : str
+        What messages call it.
+    max_pixels : int
+        As for `read_image`.
 
     Raises
     ------
@@ -82,30 +91,51 @@ def load_bytes(path: Path, *, max_pixels: int) -> bytes:
         if not path.is_file():
             # Opening a named pipe would wait for ever.
             received = "something that is not a file" if path.exists() else "no file (missing or a broken link)"
-            raise unreadable(path.name, received=received, expected="a picture file", action=action)
+            raise unreadable(name, received=received, expected="a picture file", action=action)
         with path.open("rb") as stream:
             data = stream.read(limit + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "an impossible name"
         raise unreadable(
-            path.name,
+            name,
             received=f"an error of the disk ({reason})",
             expected="a readable file",
             action="check its permissions and the disk",
         ) from error
     if len(data) > limit:
         raise ImageTooLargeError(
-            f"Invalid file '{path.name}': received more than {limit:,} bytes, expected at most what "
+            f"Invalid file '{name}': received more than {limit:,} bytes, expected at most what "
             f"{max_pixels:,} pixels need; cut it into tiles or raise SEGSCOPE_IMAGE_MAX_PIXELS."
         )
     if not data:
-        raise unreadable(path.name, received="an empty file (0 bytes)", expected="a picture", action=action)
+        raise unreadable(name, received="an empty file (0 bytes)", expected="a picture", action=action)
     return data
 
 
-def decode_image(data: bytes, *, name: str, max_pixels: int) -> NDArray[Any]:
-    """Do what `read_image` does, for bytes already read; `name` is the file's name for messages."""
-    raster = _decode(data, name=name, max_pixels=max_pixels)
+def decode(data: bytes, *, name: str, max_pixels: int) -> Raster:
+    """Decode a file with one picture; `name` is the file's name for messages.
+
+    Raises
+    ------
+    UnreadableImageError
+        As `read_image`.
+    """
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return decode_png(data, name=name, max_pixels=max_pixels)
+    if data.startswith(b"\xff\xd8\xff"):
+        return decode_jpeg(data, name=name, max_pixels=max_pixels)
+    if data.startswith(TIFF_MAGIC):
+        return decode_tiff(data, name=name, max_pixels=max_pixels)
+    raise unreadable(
+        name,
+        received=f"content that starts with {data[:8]!r}",
+        expected="a TIFF, PNG or JPEG picture",
+        action="export it again in one of these formats",
+    )
+
+
+def as_image(raster: Raster, *, name: str) -> NDArray[Any]:
+    """Return decoded pixels as `read_image` does."""
     pixels = raster.pixels
     if raster.palette is not None:
         return _look_up(raster.palette, pixels, name=name)
@@ -116,9 +146,8 @@ def decode_image(data: bytes, *, name: str, max_pixels: int) -> NDArray[Any]:
     return pixels[..., 0] if pixels.shape[-1] == 2 else pixels[..., :3]
 
 
-def decode_mask(data: bytes, *, name: str, max_pixels: int) -> NDArray[Any]:
-    """Do what `read_mask` does, for bytes already read; `name` is the file's name for messages."""
-    raster = _decode(data, name=name, max_pixels=max_pixels)
+def as_mask(raster: Raster, *, name: str) -> NDArray[Any]:
+    """Return decoded pixels as `read_mask` does."""
     pixels = raster.pixels
     if raster.palette is not None:
         return _palette_mask(raster.palette, pixels, name=name)
@@ -135,21 +164,6 @@ def decode_mask(data: bytes, *, name: str, max_pixels: int) -> NDArray[Any]:
             action="export it as grey, black for background and white for objects",
         )
     return red
-
-
-def _decode(data: bytes, *, name: str, max_pixels: int) -> Raster:
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return decode_png(data, name=name, max_pixels=max_pixels)
-    if data.startswith(b"\xff\xd8\xff"):
-        return decode_jpeg(data, name=name, max_pixels=max_pixels)
-    if data.startswith(_TIFF_MAGIC):
-        return decode_tiff(data, name=name, max_pixels=max_pixels)
-    raise unreadable(
-        name,
-        received=f"content that starts with {data[:8]!r}",
-        expected="a TIFF, PNG or JPEG picture",
-        action="export it again in one of these formats",
-    )
 
 
 def _look_up(palette: NDArray[Any], indices: NDArray[Any], *, name: str) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from app.domain.errors import FieldError, InvalidInputError
@@ -44,7 +44,7 @@ def confine(path: str | Path, roots: Iterable[Path]) -> Path:
     return _existing(resolved, shown=text, field="root")
 
 
-def confined_child(root: Path, relative: str, *, field: str = "images_dir") -> Path:
+def confined_child(root: Path, relative: str, *, field: str) -> Path:
     """Return the folder `relative` of `root`, links followed, if it lies in `root`.
 
     Parameters
@@ -54,24 +54,50 @@ def confined_child(root: Path, relative: str, *, field: str = "images_dir") -> P
     relative : str
         Relative path such as `images`; `.` is the root itself.
     field : str
-        The form field to blame: `images_dir` or `masks_dir`.
+        The form field to blame, such as `import_spec.images`.
 
     Raises
     ------
     InvalidInputError
         The path is empty, absolute, leaves the root, or is not a folder.
     """
+    return _existing(_inside(root, relative, field=field, noun="subfolder"), shown=relative, field=field)
+
+
+def confined_file(root: Path, relative: str, *, field: str) -> Path:
+    """Return the file `relative` of `root`, links followed, if it lies in `root`.
+
+    Parameters
+    ----------
+    root, relative, field
+        As for `confined_child`.
+
+    Raises
+    ------
+    InvalidInputError
+        The path is empty, absolute, leaves the root, or is not a file.
+    """
+    resolved = _inside(root, relative, field=field, noun="file")
+    if not _is(resolved, Path.is_file):
+        received = "a folder" if _is(resolved, Path.is_dir) else "no such file"
+        raise _invalid(
+            field, f"Invalid file '{relative}': received {received}, expected an existing file; check the spelling."
+        )
+    return resolved
+
+
+def _inside(root: Path, relative: str, *, field: str, noun: str) -> Path:
     if not relative.strip():
-        raise _invalid(field, "Invalid subfolder: received an empty name, expected one such as 'images'; name it.")
+        raise _invalid(field, f"Invalid {noun}: received an empty name, expected a path such as 'images'; name it.")
     base = _resolve(root, field=field)
     resolved = _resolve(base / relative, field=field)
     if Path(relative).is_absolute() or not resolved.is_relative_to(base):
         raise _invalid(
             field,
-            f"Invalid subfolder {relative!r}: received a path that leaves the dataset's folder, expected one "
-            "inside it; give the name of a subfolder.",
+            f"Invalid {noun} {relative!r}: received a path that leaves the dataset's folder, expected one "
+            f"inside it; give the path of a {noun} relative to it.",
         )
-    return _existing(resolved, shown=relative, field=field)
+    return resolved
 
 
 def _resolve(path: str | Path, *, field: str) -> Path:
@@ -89,17 +115,20 @@ def _resolve(path: str | Path, *, field: str) -> Path:
 
 
 def _existing(resolved: Path, *, shown: str, field: str) -> Path:
-    try:
-        is_folder = resolved.is_dir()
-    except OSError:
-        is_folder = False
-    if not is_folder:
-        received = "a file" if resolved.is_file() else "no such folder"
+    if not _is(resolved, Path.is_dir):
+        received = "a file" if _is(resolved, Path.is_file) else "no such folder"
         raise _invalid(
             field,
             f"Invalid folder '{shown}': received {received}, expected an existing folder; check the spelling.",
         )
     return resolved
+
+
+def _is(path: Path, kind: Callable[[Path], bool]) -> bool:
+    try:
+        return kind(path)
+    except OSError:
+        return False
 
 
 def _invalid(field: str, message: str) -> InvalidInputError:

@@ -1,237 +1,288 @@
-"""Registering a folder: every pair is read once, measured, hashed and given thumbnails."""
+"""Registering a dataset: every pair is read once, measured, hashed and given thumbnails."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from numpy.typing import NDArray
-
-from app.datasets.files.reading import decode_image, decode_mask, load_bytes
-from app.datasets.files.roots import confined_child
-from app.datasets.files.unreadable import ImageTooLargeError, UnreadableImageError
+from app.datasets.files.picture_files import FileFacts, PictureFiles
 from app.datasets.items.indexed import DatasetIndex, IndexedItem
+from app.datasets.items.loading import LoadedPair, UnusablePairError, corrected_mask, load_pair
 from app.datasets.items.mask_census import MaskCensus
-from app.datasets.items.mask_rules import ResolvedMaskRule, binarise
+from app.datasets.items.mask_rules import ResolvedMaskRule
+from app.datasets.items.mask_values import MaskValues
 from app.datasets.items.measuring import foreground_fraction, fractional_share, image_statistics, mask_statistics
+from app.datasets.items.source import ItemSource
 from app.datasets.items.summary import content_hash, intensity_range, summarise
-from app.datasets.items.thumbnails import (
-    image_thumbnail_name,
-    mask_thumbnail_name,
-    write_image_thumbnail,
-    write_mask_thumbnail,
-)
-from app.datasets.pairing.groups import infer_group
-from app.datasets.pairing.stems import Pair, Problem, ProblemCode, find_pairs
-from app.domain.dataset_import import MaskRule
+from app.datasets.items.thumbnails import ThumbnailDrafts
+from app.datasets.items.tiling import count_tiles, tile_sources
+from app.datasets.pairing.layout import find_pairs
+from app.datasets.pairing.outcome import Pairing, Problem, ProblemCode
+from app.datasets.pairing.pages import expand_pages
+from app.domain.corrections import DatasetEdits
+from app.domain.dataset_import import ImportSpec
 from app.domain.errors import InvalidInputError
+
+MOST_ITEMS = 200_000
 
 _PROBLEMS_SHOWN = 3
 
 
-class _Rejected(Exception):
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message)
-        self.problem = problem
+@dataclass(slots=True)
+class _Draft:
+    """A pair whose items were measured with the rule known at the time.
+
+    `is_bound` says that the set's rule decides about at least one of them; `items` has each with the number of its
+    thumbnails' draft.
+    """
+
+    pair: ItemSource
+    sources: list[ItemSource]
+    is_bound: bool
+    rule: ResolvedMaskRule
+    dtype: str
+    maximum: float
+    files: tuple[FileFacts, FileFacts]
+    items: list[tuple[IndexedItem, int]]
 
 
 @dataclass(slots=True)
-class _Draft:
-    """An item whose foreground was measured with the rule known at the time."""
+class _Reading:
+    """What a registration has at hand while it goes through the pairs.
 
-    item: IndexedItem
-    pair: Pair
-    rule: ResolvedMaskRule
+    `names` are those of all items that the files have, also where the edits leave them out; `cut` counts them.
+    """
+
+    spec: ImportSpec
+    edits: DatasetEdits
+    files: PictureFiles
+    census: MaskCensus
+    thumbnails: ThumbnailDrafts
+    values: MaskValues = field(default_factory=MaskValues)
+    names: set[str] = field(default_factory=set)
+    cut: int = 0
 
 
-def index_folder(
+def index_dataset(
     root: Path,
+    spec: ImportSpec,
+    edits: DatasetEdits,
     *,
-    images_dir: str,
-    masks_dir: str,
-    mask_rule: MaskRule,
     max_pixels: int,
     thumbnails_dir: Path,
     on_progress: Callable[[int, int], None],
 ) -> DatasetIndex:
-    """Read every pair of a folder, one at a time.
+    """Read every pair that an import specification finds, one at a time.
 
-    A file that cannot be used becomes a problem and leaves the others alone. Masks are read again only if a
-    later mask changed the rule for them.
+    A file that cannot be used becomes a problem and leaves the others alone. A pair is read again only if a later
+    mask changed the rule for it.
 
     Parameters
     ----------
     root : Path
         The dataset's folder, from `confine`.
-    images_dir, masks_dir : str
-        Its subfolders.
-    mask_rule : MaskRule
-        Which mask values are foreground.
+    spec : ImportSpec
+        Where the pairs are, what is foreground, how pictures are cut.
+    edits : DatasetEdits
+        Items to leave out and to correct. Masks that are left out or have a threshold of their own have no say in
+        the set's rule.
     max_pixels : int
-        Limit of one file.
+        Limit of one picture.
     thumbnails_dir : Path
-        Created if missing; receives `<position>-image.jpg` and `<position>-mask.png`.
+        Its parents are created; at the end it holds `<position>-image.jpg` and `<position>-mask.png` and nothing else.
     on_progress : callable
         Called with (pairs done, pairs in all), first with 0. What it raises ends the registration.
 
     Raises
     ------
     InvalidInputError
-        A folder is missing or leaves the root, there is no pair, or none can be read.
+        There is no pair, none can be read, or tiles or edits leave none or too many.
     """
-    root = root.resolve()
-    pairing = find_pairs(
-        confined_child(root, images_dir, field="images_dir"),
-        confined_child(root, masks_dir, field="masks_dir"),
-        root=root,
-    )
-    thumbnails_dir.mkdir(parents=True, exist_ok=True)
-    problems = list(pairing.problems)
-    census = MaskCensus(mask_rule)
-    drafts: list[_Draft] = []
-    on_progress(0, len(pairing.pairs))
-    for done, pair in enumerate(pairing.pairs, start=1):
-        try:
-            drafts.append(
-                _read_pair(
-                    pair,
-                    root=root,
-                    position=len(drafts),
-                    census=census,
-                    max_pixels=max_pixels,
-                    thumbnails_dir=thumbnails_dir,
-                )
-            )
-        except _Rejected as rejected:
-            problems.append(rejected.problem)
-        on_progress(done, len(pairing.pairs))
-    items: list[IndexedItem] = []
-    for draft in drafts:
-        try:
-            settled = _settle(draft, census=census, max_pixels=max_pixels, thumbnails_dir=thumbnails_dir)
-        except _Rejected as rejected:
-            problems.append(rejected.problem)
-        else:
-            items.append(_renumber(settled, len(items), thumbnails_dir=thumbnails_dir))
-    if not items:
-        reasons = " ".join(problem.message for problem in problems[:_PROBLEMS_SHOWN])
-        raise InvalidInputError(
-            f"Invalid dataset: received {len(pairing.pairs)} pairs of which none can be used, "
-            f"expected at least one. {reasons}"
-        )
-    rule = census.rule()
+    with PictureFiles(root, max_pixels=max_pixels) as files, ThumbnailDrafts(thumbnails_dir) as thumbnails:
+        pairing = expand_pages(find_pairs(root, spec), files=files)
+        reading = _Reading(spec, edits, files, MaskCensus(spec.mask), thumbnails)
+        problems = list(pairing.problems)
+        drafts = _read_pairs(pairing, reading, problems=problems, on_progress=on_progress)
+        for draft in drafts:
+            try:
+                _settle(draft, reading)
+            except UnusablePairError as error:
+                problems.append(error.problem)
+                draft.items.clear()
+        found = sorted((entry for draft in drafts for entry in draft.items), key=lambda entry: entry[0].name)
+        if not found:
+            raise _nothing_usable(pairing, problems, reading)
+        items = tuple(replace(item, position=position) for position, (item, _) in enumerate(found))
+        problems += _edits_without_item(reading)
+        thumbnails.publish([number for _, number in found])
+    rule = reading.census.rule()
     low, high = intensity_range(items)
     return DatasetIndex(
-        items=tuple(items),
+        items=items,
         problems=tuple(sorted(problems)),
-        content_hash=content_hash(items, mask_threshold=rule.threshold),
-        mask_threshold=rule.threshold,
-        mask_rule_text=rule.text,
+        content_hash=content_hash(items, rule=rule),
+        mask_rule=rule,
         intensity_low=low,
         intensity_high=high,
-        summary=summarise(items, problems),
+        summary=summarise(items, problems, mask_values=reading.values),
     )
 
 
-def _read_pair(
-    pair: Pair, *, root: Path, position: int, census: MaskCensus, max_pixels: int, thumbnails_dir: Path
-) -> _Draft:
-    image, image_data = _read(pair.image, decode_image, ProblemCode.UNREADABLE_IMAGE, max_pixels=max_pixels)
-    mask, mask_data = _read(pair.mask, decode_mask, ProblemCode.UNREADABLE_MASK, max_pixels=max_pixels)
-    if image.shape[:2] != mask.shape:
-        raise _Rejected(_size_mismatch(pair, image=image, mask=mask))
-    dtype = str(mask.dtype)
-    statistics = image_statistics(image) | mask_statistics(mask)
-    census.add(dtype, statistics["mask_max"])
-    rule = census.rule_of(dtype)
-    write_image_thumbnail(image, thumbnails_dir / image_thumbnail_name(position))
-    write_mask_thumbnail(binarise(mask, rule.threshold), thumbnails_dir / mask_thumbnail_name(position))
-    item = IndexedItem(
-        position=position,
-        name=pair.name,
-        group=infer_group(pair.name),
-        image_path=pair.image.relative_to(root).as_posix(),
-        mask_path=pair.mask.relative_to(root).as_posix(),
-        image_sha256=hashlib.sha256(image_data).hexdigest(),
-        mask_sha256=hashlib.sha256(mask_data).hexdigest(),
-        height=image.shape[0],
-        width=image.shape[1],
-        channels=1 if image.ndim == 2 else image.shape[2],
-        image_dtype=str(image.dtype),
-        mask_dtype=dtype,
-        foreground_fraction=foreground_fraction(mask, rule),
-        fractional_share=fractional_share(mask, rule),
-        statistics=statistics,
-        bytes=len(image_data) + len(mask_data),
+def _read_pairs(
+    pairing: Pairing, reading: _Reading, *, problems: list[Problem], on_progress: Callable[[int, int], None]
+) -> list[_Draft]:
+    drafts: list[_Draft] = []
+    on_progress(0, len(pairing.pairs))
+    for done, source in enumerate(pairing.pairs, start=1):
+        try:
+            if (draft := _read_pair(source, reading)) is not None:
+                drafts.append(draft)
+        except UnusablePairError as error:
+            problems.append(error.problem)
+        on_progress(done, len(pairing.pairs))
+    return drafts
+
+
+def _read_pair(source: ItemSource, reading: _Reading) -> _Draft | None:
+    if reading.spec.tiling is None and source.name in reading.edits.dropped:
+        reading.names.add(source.name)
+        return None
+    pair = load_pair(source, files=reading.files)
+    sources = list(_items_of(source, pair, reading))
+    if not sources:
+        return None
+    dtype, maximum = str(pair.raw_mask.dtype), float(pair.raw_mask.max())
+    reading.values.add(pair.raw_mask)
+    # What an item's own threshold decides says nothing about the others.
+    is_bound = any(item.correction.mask_threshold is None for item in sources)
+    if is_bound:
+        reading.census.add(dtype, maximum)
+    rule = reading.census.rule_of(dtype)
+    return _Draft(
+        pair=source,
+        sources=sources,
+        is_bound=is_bound,
+        rule=rule,
+        dtype=dtype,
+        maximum=maximum,
+        files=(pair.image_file, pair.mask_file),
+        items=_measure_items(sources, pair, rule, reading),
     )
-    return _Draft(item, pair, rule)
 
 
-def _settle(draft: _Draft, *, census: MaskCensus, max_pixels: int, thumbnails_dir: Path) -> IndexedItem:
-    item, rule = draft.item, census.rule()
-    maximum = item.statistics["mask_max"]
-    if not census.fits(item.mask_dtype, maximum):
-        raise _Rejected(
+def _items_of(source: ItemSource, pair: LoadedPair, reading: _Reading) -> Iterator[ItemSource]:
+    """Cut a pair into its items, without those that the edits leave out, with their corrections."""
+    height, width = pair.image.shape[:2]
+    tiling = reading.spec.tiling
+    reading.cut += 1 if tiling is None else count_tiles(height, width, tiling)
+    if reading.cut > MOST_ITEMS:
+        raise InvalidInputError(
+            f"Invalid dataset: received more than {MOST_ITEMS:,} items, expected fewer; choose larger tiles, less "
+            "overlap, or a part of the files."
+        )
+    sources = [source] if tiling is None else tile_sources(source, height=height, width=width, tiling=tiling)
+    for item in sources:
+        reading.names.add(item.name)
+        if item.name not in reading.edits.dropped:
+            correction = reading.edits.corrected.get(item.name)
+            yield item if correction is None else replace(item, correction=correction)
+
+
+def _measure_items(
+    sources: list[ItemSource], pair: LoadedPair, rule: ResolvedMaskRule, reading: _Reading
+) -> list[tuple[IndexedItem, int]]:
+    tiling = reading.spec.tiling
+    least = 0.0 if tiling is None else tiling.minimum_foreground
+    items: list[tuple[IndexedItem, int]] = []
+    for source in sources:
+        cut = pair if source.window is None else pair.cut(source.window)
+        mask = corrected_mask(cut.raw_mask, rule, source.correction)
+        foreground = foreground_fraction(mask)
+        if foreground < least:
+            continue
+        # Here is the one place where an item's pixels and its final mask are at hand together.
+        item = _item(source, cut, rule, foreground=foreground)
+        items.append((item, reading.thumbnails.add(cut.image, mask)))
+    return items
+
+
+def _item(source: ItemSource, pair: LoadedPair, rule: ResolvedMaskRule, *, foreground: float) -> IndexedItem:
+    pixel_size = {} if pair.pixel_size is None else {"pixel_size": list(pair.pixel_size)}
+    return IndexedItem(
+        position=-1,
+        name=source.name,
+        group=source.group,
+        image_path=source.image_path,
+        mask_path=source.mask_path,
+        image_page=source.image_page,
+        mask_page=source.mask_page,
+        window=source.window,
+        correction=source.correction,
+        image_sha256=pair.image_file.sha256,
+        mask_sha256=pair.mask_file.sha256,
+        image_bytes=pair.image_file.bytes,
+        mask_bytes=pair.mask_file.bytes,
+        height=pair.image.shape[0],
+        width=pair.image.shape[1],
+        channels=1 if pair.image.ndim == 2 else pair.image.shape[2],
+        image_dtype=str(pair.image.dtype),
+        mask_dtype=str(pair.raw_mask.dtype),
+        foreground_fraction=foreground,
+        fractional_share=fractional_share(pair.raw_mask, rule),
+        statistics=image_statistics(pair.image) | mask_statistics(pair.raw_mask) | pixel_size,
+    )
+
+
+def _settle(draft: _Draft, reading: _Reading) -> None:
+    """Measure a pair again if the set's rule is not the one that it was measured with."""
+    rule = reading.census.rule()
+    if draft.is_bound and not reading.census.fits(draft.dtype, draft.maximum):
+        path = draft.pair.mask_path
+        raise UnusablePairError(
             Problem(
-                draft.pair.mask.name,
+                path,
                 ProblemCode.MASK_TYPE_MISMATCH,
-                f"Invalid mask '{draft.pair.mask.name}': received {item.mask_dtype} values up to "
-                f"{maximum:g}, "
-                f"expected masks like the others ({rule.text}) Export all masks with the same type "
-                "and values.",
+                f"Invalid mask '{path}': received {draft.dtype} values up to {draft.maximum:g}, expected masks like "
+                f"the others ({rule.text}) Export all masks with the same type and values.",
             )
         )
-    is_same = (rule.threshold, rule.full_scale) == (draft.rule.threshold, draft.rule.full_scale)
-    if is_same or maximum <= 0:
-        return item
-    mask, data = _read(draft.pair.mask, decode_mask, ProblemCode.UNREADABLE_MASK, max_pixels=max_pixels)
-    if hashlib.sha256(data).hexdigest() != item.mask_sha256:
-        name = draft.pair.mask.name
-        raise _Rejected(
+    if rule.same_as(draft.rule) or draft.maximum <= 0:
+        return
+    pair = load_pair(draft.pair, files=reading.files)
+    if (pair.image_file, pair.mask_file) != draft.files:
+        raise UnusablePairError(
             Problem(
-                name,
+                draft.pair.name,
                 ProblemCode.UNREADABLE_MASK,
-                f"Invalid mask '{name}': received a file that changed while it was read, expected one at "
-                "rest; register the dataset again.",
+                f"Invalid pair '{draft.pair.name}': received files that changed while they were read, expected "
+                "files at rest; register the dataset again.",
             )
         )
-    write_mask_thumbnail(binarise(mask, rule.threshold), thumbnails_dir / mask_thumbnail_name(item.position))
-    return replace(
-        item,
-        foreground_fraction=foreground_fraction(mask, rule),
-        fractional_share=fractional_share(mask, rule),
-    )
+    draft.items = _measure_items(draft.sources, pair, rule, reading)
 
 
-def _renumber(item: IndexedItem, position: int, *, thumbnails_dir: Path) -> IndexedItem:
-    if position == item.position:
-        return item
-    # Positions only move down, in order: the target is always free or already given up.
-    for file_name in (image_thumbnail_name, mask_thumbnail_name):
-        (thumbnails_dir / file_name(item.position)).replace(thumbnails_dir / file_name(position))
-    return replace(item, position=position)
+def _edits_without_item(reading: _Reading) -> list[Problem]:
+    named = sorted((set(reading.edits.dropped) | set(reading.edits.corrected)) - reading.names)
+    return [
+        Problem(
+            name,
+            ProblemCode.EDIT_WITHOUT_ITEM,
+            f"Invalid edit of '{name}': received no item of this name, expected one that the files hold; it was "
+            "ignored. Names change with the layout and the tiles.",
+        )
+        for name in named
+    ]
 
 
-def _read(
-    path: Path, decode: Callable[..., NDArray[Any]], code: ProblemCode, *, max_pixels: int
-) -> tuple[NDArray[Any], bytes]:
-    try:
-        data = load_bytes(path, max_pixels=max_pixels)
-        return decode(data, name=path.name, max_pixels=max_pixels), data
-    except ImageTooLargeError as error:
-        raise _Rejected(Problem(path.name, ProblemCode.TOO_LARGE, error.message)) from error
-    except UnreadableImageError as error:
-        raise _Rejected(Problem(path.name, code, error.message)) from error
-
-
-def _size_mismatch(pair: Pair, *, image: NDArray[Any], mask: NDArray[Any]) -> Problem:
-    return Problem(
-        pair.name,
-        ProblemCode.SIZE_MISMATCH,
-        f"Invalid pair '{pair.name}': received an image of {image.shape[1]}×{image.shape[0]} pixels "
-        "with a mask "
-        f"of {mask.shape[1]}×{mask.shape[0]}, expected the same size; export the mask at the image's size.",
+def _nothing_usable(pairing: Pairing, problems: list[Problem], reading: _Reading) -> InvalidInputError:
+    reasons = " ".join(problem.message for problem in problems[:_PROBLEMS_SHOWN])
+    dropped = len(reading.edits.dropped & reading.names)
+    if dropped:
+        reasons = f"{dropped} items were left out by this version's edits. {reasons}".strip()
+    elif reading.cut and not problems:
+        reasons = "No tile has the least foreground that was asked for; lower it, or check the mask rule."
+    return InvalidInputError(
+        f"Invalid dataset: received {len(pairing.pairs)} pairs of which none can be used, expected at least one. "
+        f"{reasons}"
     )

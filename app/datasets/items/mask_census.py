@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from app.datasets.items.mask_rules import ResolvedMaskRule, resolve_mask_rule
-from app.domain.dataset_import import MaskRule
+from app.domain.dataset_import import MaskSpec
+
+_NOTHING_SEEN = "uint8"
 
 
 class MaskCensus:
@@ -14,12 +16,12 @@ class MaskCensus:
 
     Parameters
     ----------
-    rule : MaskRule
+    spec : MaskSpec
         What the person chose.
     """
 
-    def __init__(self, rule: MaskRule) -> None:
-        self._rule = rule
+    def __init__(self, spec: MaskSpec) -> None:
+        self._spec = spec
         self._maxima: dict[str, float] = {}
         self._counts: dict[str, int] = {}
 
@@ -31,10 +33,12 @@ class MaskCensus:
 
     def rule_of(self, dtype: str) -> ResolvedMaskRule:
         """Return the rule for masks of one type, given what was seen so far."""
-        return resolve_mask_rule(self._rule, dtype=dtype, maximum=self._maxima[dtype])
+        return resolve_mask_rule(self._spec, dtype=dtype, maximum=self._maxima.get(dtype, 0))
 
     def rule(self) -> ResolvedMaskRule:
         """Return the rule of the set: that of the type of most masks."""
+        if not self._counts:
+            return self.rule_of(_NOTHING_SEEN)
         return self.rule_of(max(self._counts, key=lambda dtype: (self._counts[dtype], dtype)))
 
     def fits(self, dtype: str, maximum: float) -> bool:

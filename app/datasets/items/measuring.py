@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.datasets.items.mask_rules import ResolvedMaskRule, binarise
+from app.datasets.items.mask_rules import ResolvedMaskRule
 
 _BLOCK_PIXELS = 1_000_000
 _NEAR_BACKGROUND = 0.01
@@ -40,9 +40,9 @@ def mask_statistics(mask: NDArray[Any]) -> dict[str, float | int]:
     }
 
 
-def foreground_fraction(mask: NDArray[Any], rule: ResolvedMaskRule) -> float:
-    """Return the share of pixels above the rule's threshold."""
-    return float(np.count_nonzero(binarise(mask, rule.threshold)) / mask.size)
+def foreground_fraction(mask: NDArray[np.bool_]) -> float:
+    """Return the share of pixels that are foreground."""
+    return float(np.count_nonzero(mask) / mask.size)
 
 
 def fractional_share(mask: NDArray[Any], rule: ResolvedMaskRule) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from app.domain.corrections import Correction
 
@@ -43,3 +44,61 @@ class ItemSource:
     mask_page: int | None = None
     window: Window | None = None
     correction: Correction = field(default_factory=Correction)
+
+
+class RegisteredItem(Protocol):
+    """What reading needs to know of a registered item; a database row has it."""
+
+    @property
+    def name(self) -> str:
+        """Name of the item."""
+
+    @property
+    def group(self) -> str:
+        """Its acquisition."""
+
+    @property
+    def image_path(self) -> str:
+        """Path of the image, relative to the dataset's root."""
+
+    @property
+    def mask_path(self) -> str:
+        """Path of the mask, relative to the dataset's root."""
+
+    @property
+    def image_page(self) -> int | None:
+        """Page of the image's stack."""
+
+    @property
+    def mask_page(self) -> int | None:
+        """Page of the mask's stack."""
+
+    @property
+    def window(self) -> Sequence[int] | None:
+        """Tile as (row, column, height, width)."""
+
+    @property
+    def correction(self) -> Correction | Mapping[str, Any]:
+        """What the dataset version changes; an empty mapping for nothing."""
+
+    @property
+    def image_sha256(self) -> str:
+        """Hash of the image file at registration."""
+
+    @property
+    def mask_sha256(self) -> str:
+        """Hash of the mask file at registration."""
+
+
+def source_of(item: RegisteredItem) -> ItemSource:
+    """Return how to read a registered item."""
+    return ItemSource(
+        name=item.name,
+        group=item.group,
+        image_path=item.image_path,
+        mask_path=item.mask_path,
+        image_page=item.image_page,
+        mask_page=item.mask_page,
+        window=None if item.window is None else Window(*item.window),
+        correction=Correction.model_validate(item.correction),
+    )

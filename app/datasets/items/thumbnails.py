@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import uuid
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +28,50 @@ def image_thumbnail_name(position: int) -> str:
 def mask_thumbnail_name(position: int) -> str:
     """Return the file name of the mask's thumbnail."""
     return f"{position}-mask.png"
+
+
+class ThumbnailDrafts:
+    """Thumbnails that are written before it is known which items stay, in what order.
+
+    A context manager: the folder appears with `publish`, and drafts that are never published vanish.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the thumbnails shall be; its parents are created.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._drafts = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}.part")
+        self._written = 0
+
+    def __enter__(self) -> Self:
+        self._drafts.mkdir(parents=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self._drafts, ignore_errors=True)
+
+    def add(self, image: NDArray[Any], mask: NDArray[np.bool_]) -> int:
+        """Write both thumbnails of an item; return the number of the draft."""
+        number = self._written
+        write_image_thumbnail(image, self._drafts / f"draft-{image_thumbnail_name(number)}")
+        write_mask_thumbnail(mask, self._drafts / f"draft-{mask_thumbnail_name(number)}")
+        self._written += 1
+        return number
+
+    def publish(self, drafts: Sequence[int]) -> None:
+        """Put the drafts with these numbers, in this order, in place of whatever the folder held."""
+        for position, number in enumerate(drafts):
+            for file_name in (image_thumbnail_name, mask_thumbnail_name):
+                (self._drafts / f"draft-{file_name(number)}").rename(self._drafts / file_name(position))
+        for draft in self._drafts.glob("draft-*"):
+            draft.unlink()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._drafts.rename(self._folder)
 
 
 def write_image_thumbnail(image: NDArray[Any], path: Path) -> None:

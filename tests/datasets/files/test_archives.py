@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from app.datasets.files.archives import ArchiveLimits, extract_zip
-from app.datasets.pairing.folders import locate_pair_folders
 from app.domain.errors import ConflictError, InvalidInputError, SegscopeError, TooLargeError
 
 LIMITS = ArchiveLimits(max_bytes=1_000_000, max_ratio=50, max_files=20)
@@ -145,22 +144,3 @@ def test_damaged_content_leaves_nothing(pack: Pack) -> None:
     data[start : start + 20] = bytes(20)
     archive.write_bytes(data)
     refuse(archive, InvalidInputError, "damaged")
-
-
-@pytest.mark.parametrize("prefix", ["", "set/", "a/set/"])
-@pytest.mark.parametrize(("images", "masks"), [("images", "masks"), ("Imgs", "GT"), ("image", "labels")])
-def test_pair_folders_are_located(tmp_path: Path, prefix: str, images: str, masks: str) -> None:
-    for name in (images, masks, "other"):
-        (tmp_path / f"{prefix}{name}").mkdir(parents=True)
-    assert locate_pair_folders(tmp_path) == (f"{prefix}{images}", f"{prefix}{masks}")
-
-
-def test_none_or_several_pair_folders_are_listed(tmp_path: Path) -> None:
-    (tmp_path / "pictures" / "deep").mkdir(parents=True)
-    with pytest.raises(InvalidInputError, match=r"'pictures', 'pictures/deep'.*'images' beside"):
-        locate_pair_folders(tmp_path)
-    for part in ("train", "test"):
-        for name in ("images", "masks"):
-            (tmp_path / part / name).mkdir(parents=True)
-    with pytest.raises(InvalidInputError, match=r"2 pairs of folders .*'train/images'"):
-        locate_pair_folders(tmp_path)

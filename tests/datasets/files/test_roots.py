@@ -83,8 +83,8 @@ def test_what_is_returned_always_lies_inside(allowed: Path, parts: list[str]) ->
 
 
 def test_child(allowed: Path) -> None:
-    assert confined_child(allowed / "set", "images") == (allowed / "set" / "images").resolve()
-    assert confined_child(allowed / "set", ".") == (allowed / "set").resolve()
+    assert confined_child(allowed / "set", "images", field="images") == (allowed / "set" / "images").resolve()
+    assert confined_child(allowed / "set", ".", field="images") == (allowed / "set").resolve()
 
 
 @pytest.mark.parametrize("name", ["", " ", "..", "../../secret", "/etc", "nowhere", "a\0", "images/../../.."])

@@ -12,22 +12,22 @@ import pytest
 from PIL import Image
 
 from app.datasets.items.indexed import DatasetIndex
-from app.datasets.items.indexing import index_folder
+from app.datasets.items.indexing import index_dataset
 from app.datasets.pairing.groups import infer_group
-from app.domain.dataset_import import MaskRule
+from app.domain.corrections import DatasetEdits
+from app.domain.dataset_import import ImportSpec, MaskRule, MaskSpec
 from app.domain.errors import InvalidInputError
 
 
 def index(root: Path, **changes: Any) -> DatasetIndex:
-    arguments: dict[str, Any] = {
-        "images_dir": "images",
-        "masks_dir": "masks",
-        "mask_rule": MaskRule.AUTO,
+    options: dict[str, Any] = {
         "max_pixels": 1_000_000,
         "thumbnails_dir": root.parent / "thumbnails",
         "on_progress": lambda _done, _total: None,
     }
-    return index_folder(root, **(arguments | changes))
+    edits = changes.pop("edits", DatasetEdits())
+    options |= {name: changes.pop(name) for name in options if name in changes}
+    return index_dataset(root, ImportSpec(**changes), edits, **options)
 
 
 def thumbnail(root: Path, name: str) -> np.ndarray:
@@ -53,7 +53,7 @@ def test_an_item_is_measured(root: Path, write_pair: Any) -> None:
     assert first.statistics["image_mean"] == pytest.approx(image.mean())
     assert first.statistics["image_std"] == pytest.approx(image.std())
     assert (first.statistics["mask_max"], first.statistics["mask_n_unique"]) == (255, 2)
-    assert (found.mask_threshold, found.intensity_low, found.intensity_high) == (127.5, 0, 255)
+    assert (found.mask_rule.threshold, found.intensity_low, found.intensity_high) == (127.5, 0, 255)
     assert found.summary["sizes"] == {"16×12": 2}
     assert (found.summary["foreground_mean"], found.summary["foreground_std"]) == (0.25, 0)
     json.dumps([found.summary, first.statistics])
@@ -73,7 +73,7 @@ def test_hash_depends_on_content_alone(root: Path, write_pair: Any, tmp_path: Pa
     original = index(root).content_hash
     shutil.copytree(root, tmp_path / "elsewhere" / "set")
     assert index(tmp_path / "elsewhere" / "set").content_hash == original
-    assert index(root, mask_rule=MaskRule.NONZERO).content_hash != original
+    assert index(root, mask=MaskSpec(rule=MaskRule.NONZERO)).content_hash != original
     write_pair("a", value=254)
     assert index(root).content_hash != original
 
@@ -89,9 +89,9 @@ def test_bad_files_become_problems(root: Path, write_pair: Any) -> None:
     found = index(root)
     assert [(item.position, item.name) for item in found.items] == [(0, "good"), (1, "z")]
     assert {problem.name: problem.code.value for problem in found.problems} == {
-        "bad-image.png": "unreadable-image",
-        "bad-mask.png": "unreadable-mask",
-        "huge.png": "too-large",
+        "images/bad-image.png": "unreadable-image",
+        "masks/bad-mask.png": "unreadable-mask",
+        "images/huge.png": "too-large",
         "size": "size-mismatch",
     }
     assert found.summary["problems"]["too-large"] == 1
@@ -101,7 +101,7 @@ def test_bad_files_become_problems(root: Path, write_pair: Any) -> None:
 def test_nothing_usable_is_an_error_with_reasons(root: Path, write_pair: Any) -> None:
     write_pair("a")
     (root / "images" / "a.png").write_bytes(b"text")
-    with pytest.raises(InvalidInputError, match=r"none can be used.*'a\.png'"):
+    with pytest.raises(InvalidInputError, match=r"none can be used.*'images/a\.png'"):
         index(root)
 
 
@@ -109,7 +109,7 @@ def test_a_later_mask_corrects_the_rule_of_earlier_ones(root: Path, write_pair: 
     write_pair("a", value=1)
     write_pair("b", value=255)
     found = index(root)
-    assert found.mask_threshold == 127.5
+    assert found.mask_rule.threshold == 127.5
     assert [item.foreground_fraction for item in found.items] == [0, 0.25]
     assert thumbnail(root, "0-mask.png").max() == 0
     assert thumbnail(root, "1-mask.png").max() == 255
@@ -129,8 +129,8 @@ def test_masks_of_another_type_are_named_and_positions_stay_dense(root: Path, wr
 def test_label_masks_have_no_fractional_share(root: Path, write_pair: Any) -> None:
     write_pair("a", value=7)
     found = index(root)
-    assert (found.mask_threshold, found.items[0].fractional_share) == (0, 0)
-    assert "label" in found.mask_rule_text
+    assert (found.mask_rule.threshold, found.items[0].fractional_share) == (0, 0)
+    assert "label" in found.mask_rule.text
 
 
 def test_interpolated_masks_are_noticed(root: Path, write_pair: Any) -> None:
@@ -154,7 +154,7 @@ def test_sixteen_bit_range_is_measured_over_the_set(root: Path, write_pair: Any)
 def test_folders_may_not_leave_the_root(root: Path, write_pair: Any) -> None:
     write_pair("a")
     with pytest.raises(InvalidInputError, match="leaves"):
-        index(root, masks_dir="../thumbnails")
+        index(root, masks="../thumbnails")
 
 
 def test_markup_in_names_stays_text(root: Path, write_pair: Any) -> None:
@@ -183,6 +183,6 @@ def test_the_real_microbeads(real_data: Path, tmp_path: Path) -> None:
     assert found.summary["sizes"] == {"512×512": 98}
     assert sum(item.fractional_share == 0 for item in found.items) == 73
     assert found.summary["fractional_items"] == 25
-    assert (found.mask_threshold, found.problems) == (127.5, ())
+    assert (found.mask_rule.threshold, found.problems) == (127.5, ())
     assert len({item.group for item in found.items if item.fractional_share == 0}) == 11
     assert len(list(tmp_path.iterdir())) == 2 * 98

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.datasets.items.indexing import index_folder
+from app.datasets.items.indexing import index_dataset
+from app.datasets.items.mask_rules import settled_mask_rule
 from app.datasets.items.preparation import PreparedItems, prepare_items
 from app.datasets.items.resizing import resize_nearest
-from app.domain.dataset_import import MaskRule
+from app.domain.corrections import DatasetEdits
+from app.domain.dataset_import import ImportSpec, MaskSpec
 from app.domain.errors import ConflictError
 
 
@@ -20,11 +22,10 @@ from app.domain.errors import ConflictError
 def items(root: Path, write_pair: Any, tmp_path: Path) -> Any:
     for name in ("a", "b"):
         write_pair(name)
-    found = index_folder(
+    found = index_dataset(
         root,
-        images_dir="images",
-        masks_dir="masks",
-        mask_rule=MaskRule.AUTO,
+        ImportSpec(),
+        DatasetEdits(),
         max_pixels=10_000,
         thumbnails_dir=tmp_path / "thumbnails",
         on_progress=lambda _done, _total: None,
@@ -39,7 +40,7 @@ def prepare(items: Any, root: Path, *, height: int = 12, width: int = 16, channe
         height=height,
         width=width,
         channels=channels,
-        mask_threshold=127.5,
+        mask_rule=settled_mask_rule(MaskSpec(), threshold=127.5),
         intensity_low=0,
         intensity_high=255,
         max_pixels=10_000,
