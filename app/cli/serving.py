@@ -26,10 +26,10 @@ def _settings(*, host: str | None = None, port: int | None = None, data_dir: Pat
     return load_settings()
 
 
-def become(module: str) -> NoReturn:
-    """Replace this process by `python -m module`."""
+def become(module: str, *arguments: str) -> NoReturn:
+    """Replace this process by `python -m module arguments`."""
     # A fresh process image: this one has imported what only other commands need.
-    os.execv(sys.executable, [sys.executable, "-m", module])  # noqa: S606 - our own interpreter and module
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - our own interpreter and module
 
 
 def up(host: HostOption = None, port: PortOption = None, data_dir: DataDirOption = None) -> None:

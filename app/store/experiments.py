@@ -27,8 +27,12 @@ def create_experiment(
     dataset: DatasetRow,
     folds: Sequence[Fold],
     test_items: Sequence[int] = (),
+    queue: str | None = None,
 ) -> ExperimentRow:
-    """Write a launch: the experiment with its split (item ids) and one queued run for each model and fold."""
+    """Write a launch: the experiment with its split (item ids) and one queued run for each model and fold.
+
+    `queue` is where the runs wait if not in the queue of the specification.
+    """
     experiment = ExperimentRow(
         name=spec.name or dataset.name,
         dataset_id=dataset.id,
@@ -44,7 +48,7 @@ def create_experiment(
                 config=config.model_dump(mode="json"),
                 fold=fold,
                 state=RunState.QUEUED,
-                queue=spec.queue,
+                queue=queue or spec.queue,
                 epochs_planned=config.training.epochs,
             )
             for fold in range(len(folds))

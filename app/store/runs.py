@@ -91,14 +91,13 @@ def _claimable(queues: Sequence[str]) -> Any:
     )
 
 
-def claim_next(session: Session, *, worker_id: str, queues: Sequence[str], lease_seconds: float) -> Claim | None:
-    """Take the oldest claimable run of `queues`, or return None when nothing waits."""
+def claim_next(
+    session: Session, *, worker_id: str, queues: Sequence[str], lease_seconds: float, run_id: int | None = None
+) -> Claim | None:
+    """Take the oldest claimable run of `queues`, or only `run_id`; return None when nothing waits."""
+    wanted = _claimable(queues) if run_id is None else _claimable(queues) & (RunRow.id == run_id)
     run = session.scalars(
-        select(RunRow)
-        .where(_claimable(queues))
-        .order_by(RunRow.queued_at, RunRow.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
+        select(RunRow).where(wanted).order_by(RunRow.queued_at, RunRow.id).limit(1).with_for_update(skip_locked=True)
     ).first()
     if run is None:
         return None

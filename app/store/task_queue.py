@@ -14,6 +14,9 @@ INDEX_TASK = "segscope.index_next"
 ALL_QUEUES = ("gpu", "cpu")
 DATA_QUEUE = "data"
 
+#: Runs of commands that train without a server wait here, where no worker looks.
+HEADLESS_QUEUE = "headless"
+
 # A bell that nobody heard for this long is rung again by the reconciler.
 _EXPIRES_SECONDS = 600
 

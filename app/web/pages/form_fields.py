@@ -1,7 +1,8 @@
 """What a form needs to know of a setting, read from its pydantic model.
 
 A whole number, number, switch, choice, text, list of numbers or list of texts (one a line), each optional or not,
-becomes a field without a line of template code. Beside title, description and bounds, `json_schema_extra` of a setting may say:
+becomes a field without a line of template code. Beside title, description and bounds, `json_schema_extra` of a setting
+may say:
 
 - ``advanced: True``: shown behind a disclosure;
 - ``empty: "automatic"``: what an optional setting means when nothing is entered;
