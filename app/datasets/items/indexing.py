@@ -276,13 +276,12 @@ def _edits_without_item(reading: _Reading) -> list[Problem]:
 
 
 def _nothing_usable(pairing: Pairing, problems: list[Problem], reading: _Reading) -> InvalidInputError:
-    reasons = " ".join(problem.message for problem in problems[:_PROBLEMS_SHOWN])
-    dropped = len(reading.edits.dropped & reading.names)
-    if dropped:
-        reasons = f"{dropped} items were left out by this version's edits. {reasons}".strip()
-    elif reading.cut and not problems:
-        reasons = "No tile has the least foreground that was asked for; lower it, or check the mask rule."
+    reasons = [problem.message for problem in problems[:_PROBLEMS_SHOWN]]
+    if dropped := len(reading.edits.dropped & reading.names):
+        reasons.insert(0, f"{dropped} item{' is' if dropped == 1 else 's are'} left out by this version's edits.")
+    if reading.spec.tiling is not None and reading.spec.tiling.minimum_foreground > 0 and reading.cut > dropped:
+        reasons.insert(0, "No tile has the least foreground that was asked for: lower it, or check the mask rule.")
     return InvalidInputError(
         f"Invalid dataset: received {len(pairing.pairs)} pairs of which none can be used, expected at least one. "
-        f"{reasons}"
+        f"{' '.join(reasons)}"
     )
