@@ -9,7 +9,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+
+from app.domain.spec import Spec
 
 SIZE_MULTIPLE = 16
 
@@ -57,11 +59,7 @@ def _divisible_by_sixteen(value: int) -> int:
 ImageSide = Annotated[int, Field(ge=32, le=2048), AfterValidator(_divisible_by_sixteen)]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, allow_inf_nan=False)
-
-
-class SplitSpec(_Settings):
+class SplitSpec(Spec):
     """Which share of the items validates, and the seed that picks them."""
 
     strategy: SplitStrategy = Field(
@@ -81,7 +79,7 @@ class SplitSpec(_Settings):
     )
 
 
-class ImageSpec(_Settings):
+class ImageSpec(Spec):
     """Size and channels that the network sees."""
 
     height: ImageSide = Field(
@@ -101,7 +99,7 @@ class ImageSpec(_Settings):
         return self
 
 
-class ModelSpec(_Settings):
+class ModelSpec(Spec):
     """One model of the experiment, with the settings that differ between models."""
 
     architecture: Architecture = Field(title="Architecture", description="The model family.")
@@ -111,7 +109,7 @@ class ModelSpec(_Settings):
     )
 
 
-class NetworkSpec(_Settings):
+class NetworkSpec(Spec):
     """Settings of the network that all models of the experiment share."""
 
     base_filters: int = Field(
@@ -130,7 +128,7 @@ class NetworkSpec(_Settings):
     )
 
 
-class TrainingSpec(_Settings):
+class TrainingSpec(Spec):
     """How the models are trained."""
 
     epochs: int = Field(
@@ -181,9 +179,15 @@ class TrainingSpec(_Settings):
         title="Training seed",
         description="Fixes the initial weights and the order of the items.",
     )
+    precise_batchnorm: bool = Field(
+        False,
+        title="Precise batch norm",
+        description="Re-estimate the moving statistics on the training images before every validation, so that a short "
+        "training cannot leave them behind. Costs one forward pass an epoch.",
+    )
 
 
-class ExperimentSpec(_Settings):
+class ExperimentSpec(Spec):
     """One launch: a dataset, a split and the models that share them."""
 
     name: str = Field("", max_length=120, title="Name", description="Empty: named after the dataset.")
@@ -214,7 +218,7 @@ class ExperimentSpec(_Settings):
         )
 
 
-class RunConfig(_Settings):
+class RunConfig(Spec):
     """All that one run needs beside its experiment's dataset and split."""
 
     model: ModelSpec

@@ -12,7 +12,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,8 @@ from worker.training.devices import training_device_name
 from worker.training.early_stopping import EarlyStopping
 from worker.training.errors import TrainingError
 from worker.training.optimization import compile_model, make_loss, make_training_step
-from worker.training.pipeline import count_batches, epoch_order, iterate_batches
+from worker.training.pipeline import Batch, count_batches, epoch_order, iterate_batches
+from worker.training.precise_batchnorm import make_statistics_step, reestimate_batchnorm
 from worker.training.recording import EpochResult, Recorder, StepResult, TrainingFacts
 from worker.training.reduce_lr import ReduceLearningRate
 from worker.training.validation import make_evaluation_step, validate
@@ -152,6 +153,7 @@ class _Training:
         loss = make_loss(focal_gamma=config.training.focal_gamma)
         self.training_step = make_training_step(model, loss)
         evaluation_step = make_evaluation_step(model, loss)
+        statistics_step = make_statistics_step(model) if config.training.precise_batchnorm else None
         self.recorder.started(self._facts(model))
 
         epoch = resume_epoch
@@ -161,6 +163,10 @@ class _Training:
             totals = self._train_epoch(epoch + 1, learning_rate=learning_rate)
             if totals is None:
                 return self._outcome(StopReason.CANCELLED, epoch)
+            if statistics_step is not None:
+                with contextlib.closing(self._training_batches(epoch + 1)) as batches:
+                    images = (batch.images for batch in batches)
+                    reestimate_batchnorm(model, images, statistics_step=statistics_step, should_stop=self.should_stop)
             validation = validate(
                 evaluation_step,
                 self.data,
@@ -274,13 +280,7 @@ class _Training:
             )
 
         items = len(self.data.training_images)
-        batches = iterate_batches(
-            self.data.training_images,
-            self.data.training_masks,
-            order=epoch_order(items, seed=self.config.training.seed, epoch=epoch),
-            batch_size=self.config.model.batch_size,
-        )
-        with contextlib.closing(batches):
+        with contextlib.closing(self._training_batches(epoch)) as batches:
             for batch in batches:
                 if self.should_stop():
                     return None
@@ -296,6 +296,14 @@ class _Training:
             read(*unread)
         mean_loss = sum(loss * size for loss, size in zip(losses, sizes, strict=True)) / items
         return _EpochTotals(mean_loss, total(step_counts))
+
+    def _training_batches(self, epoch: int) -> Generator[Batch]:
+        return iterate_batches(
+            self.data.training_images,
+            self.data.training_masks,
+            order=epoch_order(len(self.data.training_images), seed=self.config.training.seed, epoch=epoch),
+            batch_size=self.config.model.batch_size,
+        )
 
     def _best_val_jaccard(self) -> float:
         # A Jaccard from counts is always a number, so the first epoch has set it.
