@@ -62,6 +62,9 @@ class TakingTurns:
         """Note the time; the last step of the epoch stays."""
         self._last_step_at = time.perf_counter()
 
+    def note(self, facts: Mapping[str, float | int | bool | str]) -> None:
+        """Hear of facts that do not matter here."""
+
     def epoch(self, result: EpochResult) -> None:
         """Close the engine's turn, give each rival one, and start the engine's next."""
         self.engine_seconds.append(self._last_step_at - self._epoch_started_at)

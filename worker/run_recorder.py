@@ -27,6 +27,7 @@ from app.store.runs import (
     EpochRecord,
     LeaseLostError,
     SampleRecord,
+    add_facts,
     finish,
     load_history,
     record_epoch,
@@ -135,6 +136,9 @@ class RunRecorder:
                     "validation_items": facts.validation_items,
                     "validation_pixels": facts.validation_pixels,
                     "validation_foreground_pixels": facts.validation_foreground_pixels,
+                    "test_items": facts.test_items,
+                    "precision": facts.precision,
+                    "replicas": facts.replicas,
                     **self._extra_facts,
                 },
             )
@@ -174,6 +178,17 @@ class RunRecorder:
         )
         announce_run(self._services.database, self._services.announcer, self._run_id)
         self._write_history(rows)
+
+    def note(self, facts: Mapping[str, float | int | bool | str]) -> None:
+        """Add facts to those of the run."""
+        values = {name: number_to_json(value) if isinstance(value, float) else value for name, value in facts.items()}
+
+        def commit() -> None:
+            with self._services.database.write() as session:
+                add_facts(session, run_id=self._run_id, attempt=self._attempt, facts=values)
+
+        self._patiently(commit)
+        announce_run(self._services.database, self._services.announcer, self._run_id)
 
     def finished(self, reason: StopReason) -> None:
         """End the run: what is still wrong now will not heal, which the findings then say."""

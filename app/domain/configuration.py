@@ -11,7 +11,10 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from app.domain.augmentation_spec import AugmentationSpec
 from app.domain.data_findings import DataFindingCode
+from app.domain.optimization_spec import OptimizerSpec, ScheduleSpec
+from app.domain.sampling_spec import SamplingSpec
 from app.domain.spec import Spec
 from app.domain.split_spec import SplitSpec
 
@@ -32,6 +35,23 @@ class Architecture(StrEnum):
             Architecture.UNET: "UNet",
             Architecture.ATTENTION_UNET: "Attention UNet",
             Architecture.ATTENTION_RESUNET: "Attention ResUNet",
+        }[self]
+
+
+class Precision(StrEnum):
+    """The numbers that a network computes with; its weights are float32 in every case."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    MIXED_FLOAT16 = "mixed-float16"
+
+    @property
+    def label(self) -> str:
+        """Name for people."""
+        return {
+            Precision.AUTO: "Automatic",
+            Precision.FLOAT32: "float32",
+            Precision.MIXED_FLOAT16: "Mixed float16",
         }[self]
 
 
@@ -84,7 +104,7 @@ class ModelSpec(Spec):
     """One model of the experiment, with the settings that differ between models."""
 
     architecture: Architecture = Field(title="Architecture", description="The model family.")
-    learning_rate: float = Field(1e-3, gt=0, le=1, title="Learning rate", description="Adam's initial step size.")
+    learning_rate: float = Field(1e-3, gt=0, le=1, title="Learning rate", description="Initial (or highest) step size.")
     batch_size: int = Field(
         8, ge=1, le=512, title="Batch size", description="Images a step; must not exceed the training items."
     )
@@ -127,7 +147,7 @@ class TrainingSpec(Spec):
         gt=0,
         le=1000,
         title="Gradient clipping",
-        description="Adam's clipnorm: each variable's gradient is scaled down to this norm.",
+        description="The optimizer's clipnorm: each variable's gradient is scaled down to this norm.",
     )
     early_stopping_patience: int = Field(
         15,
@@ -158,7 +178,62 @@ class TrainingSpec(Spec):
         ge=0,
         le=2**32 - 1,
         title="Training seed",
-        description="Fixes the initial weights and the order of the items.",
+        description="Fixes the initial weights, the order of the items, their augmentation and dropout.",
+    )
+    precise_batchnorm: bool = Field(
+        False,
+        title="Precise batch norm",
+        description="Re-estimate the moving statistics on the training images before every validation, so that a short "
+        "training cannot leave them behind. Costs one forward pass an epoch.",
+    )
+    ema_decay: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        title="Weight averaging",
+        description="Validate and keep an exponential moving average of the weights with this decay, such as 0.99. "
+        "0 switches it off.",
+        json_schema_extra={"advanced": True},
+    )
+    checkpoint_warmup_epochs: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        title="Best epoch from",
+        description="The first epochs cannot become the best one: their scores are often trivial.",
+        json_schema_extra={"advanced": True},
+    )
+    keep_first_epochs: bool = Field(
+        False,
+        title="Keep epochs 1 to 5",
+        description="Keep the checkpoints of the first five epochs, to look later at how a training began.",
+        json_schema_extra={"advanced": True},
+    )
+    test_time_augmentation: bool = Field(
+        False,
+        title="Test-time augmentation",
+        description="At the end, also score the best model with its predictions averaged over flips and rotations.",
+        json_schema_extra={"advanced": True},
+    )
+    precision: Precision = Field(
+        Precision.AUTO,
+        title="Precision",
+        description="Automatic: mixed float16 with loss scaling on GPUs that gain from it, float32 elsewhere.",
+        json_schema_extra={"advanced": True},
+    )
+    replicas: int = Field(
+        1,
+        ge=1,
+        le=64,
+        title="GPUs",
+        description="GPUs of one worker that share each batch; a worker with fewer uses what it has.",
+        json_schema_extra={"advanced": True},
+    )
+    deterministic: bool = Field(
+        False,
+        title="Deterministic",
+        description="Repeat a training to the last bit on the same device, at the price of slower operations.",
+        json_schema_extra={"advanced": True},
     )
 
 
@@ -188,7 +263,20 @@ class ExperimentSpec(Spec):
     training: TrainingSpec = Field(
         default_factory=TrainingSpec,
         title="Training",
-        description="Binary focal loss, Adam. Training ends early when validation Jaccard stops improving.",
+        description="Training ends early when validation Jaccard stops improving.",
+    )
+    optimizer: OptimizerSpec = Field(default_factory=OptimizerSpec, title="Optimizer")
+    schedule: ScheduleSpec = Field(default_factory=ScheduleSpec, title="Learning rate")
+    augmentation: AugmentationSpec = Field(
+        default_factory=AugmentationSpec,
+        title="Augmentation",
+        description="Random changes of the training images, made anew in every epoch; masks follow every movement. "
+        "Validation images are never changed.",
+    )
+    sampling: SamplingSpec = Field(
+        default_factory=SamplingSpec,
+        title="Sampling",
+        description="Which items and which parts of them training sees, for foreground that is rare.",
     )
     models: tuple[ModelSpec, ...] = Field(
         min_length=1, max_length=8, title="Models", description="One run is trained for each."
@@ -204,7 +292,16 @@ class ExperimentSpec(Spec):
     def run_configs(self) -> tuple[RunConfig, ...]:
         """Return the configuration of each run, in the order of `models`."""
         return tuple(
-            RunConfig(model=model, network=self.network, image=self.image, training=self.training)
+            RunConfig(
+                model=model,
+                network=self.network,
+                image=self.image,
+                training=self.training,
+                optimizer=self.optimizer,
+                schedule=self.schedule,
+                augmentation=self.augmentation,
+                sampling=self.sampling,
+            )
             for model in self.models
         )
 
@@ -216,3 +313,7 @@ class RunConfig(Spec):
     network: NetworkSpec
     image: ImageSpec
     training: TrainingSpec
+    optimizer: OptimizerSpec = Field(default_factory=OptimizerSpec)
+    schedule: ScheduleSpec = Field(default_factory=ScheduleSpec)
+    augmentation: AugmentationSpec = Field(default_factory=AugmentationSpec)
+    sampling: SamplingSpec = Field(default_factory=SamplingSpec)

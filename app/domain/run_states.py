@@ -21,6 +21,7 @@ class StopReason(StrEnum):
 
     COMPLETED = "completed"
     EARLY_STOPPING = "early-stopping"
+    FINISHED_EARLY = "finished-early"
     CANCELLED = "cancelled"
     ERROR = "error"
     KILLED = "killed"

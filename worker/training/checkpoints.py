@@ -5,8 +5,16 @@ moves `best.keras` and deletes what is not needed any more. The database says wh
 a resume takes exactly that epoch's files and deletes newer ones, whose commit never happened.
 
 Kept are the last two epochs and the best epoch as seen from each of them: SQLite in WAL mode may lose its
-last transaction when the power fails, and then the epoch before must still be whole. `best.keras` is a hard
-link to its epoch's checkpoint and costs no space; a resume makes it anew from the resumed epoch's own record.
+last transaction when the power fails, and then the epoch before must still be whole. The first epochs are kept too
+where a run asks for it. `best.keras` is a hard link to its epoch's checkpoint and costs no space; a resume makes it
+anew from the resumed epoch's own record.
+
+An epoch's files are
+
+- ``epoch-000007.keras``: the model **as it was validated**, with the optimizer's state. With weight averaging, its
+  weights are the averaged ones; with precise batch norm, its moving statistics are the re-estimated ones.
+- ``epoch-000007.npz``, with weight averaging only: the weights that training goes on with.
+- ``epoch-000007.json``: the `EpochRecord`.
 """
 
 from __future__ import annotations
@@ -16,17 +24,24 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import warnings
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from worker.training.errors import CheckpointError
 
 BEST_NAME = "best.keras"
-_EPOCH_FILE = re.compile(r"epoch-(\d{6,})\.(?:keras|json)")
+#: How many first epochs are kept where a run asks for it.
+FIRST_EPOCHS = 5
+
+_EPOCH_FILE = re.compile(r"epoch-(\d{6,})\.(?:keras|npz|json)")
 _PARTIAL_PREFIX = ".partial-"
 
 
@@ -40,15 +55,22 @@ class EpochRecord:
         The epoch and its last global step.
     best_epoch : int
         The best epoch up to this one.
-    early_stopping, reduce_lr : mapping
-        States of the two state machines after this epoch.
+    planned_epochs : int
+        Of the configuration that trained this epoch; a resume with more has been extended.
+    precision : str
+        The `Precision` of the model: a resume on another device must not change it.
+    early_stopping, best, learning_rate : mapping
+        States of the three state machines after this epoch.
     """
 
     epoch: int
     step: int
     best_epoch: int
+    planned_epochs: int
+    precision: str
     early_stopping: Mapping[str, Any]
-    reduce_lr: Mapping[str, Any]
+    best: Mapping[str, Any]
+    learning_rate: Mapping[str, Any]
 
 
 class CheckpointStore:
@@ -58,10 +80,13 @@ class CheckpointStore:
     ----------
     folder : Path
         Created when missing.
+    keep_first : int
+        The checkpoints of epochs up to this one are never deleted.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, keep_first: int = 0) -> None:
         self.folder = folder
+        self.keep_first = keep_first
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -73,37 +98,39 @@ class CheckpointStore:
         """Where the model and optimizer of `epoch` are, while they are kept."""
         return self.folder / f"epoch-{epoch:06d}.keras"
 
+    def training_weights_path(self, epoch: int) -> Path:
+        """Where the weights that training goes on with are, if they are not those of the model."""
+        return self.folder / f"epoch-{epoch:06d}.npz"
+
     def record_path(self, epoch: int) -> Path:
         """Where the record of `epoch` is, while it is kept."""
         return self.folder / f"epoch-{epoch:06d}.json"
 
     # === Writing ===
 
-    def write(self, model: keras.Model, record: EpochRecord) -> None:
+    def write(
+        self, model: keras.Model, record: EpochRecord, *, training_weights: Sequence[NDArray[Any]] | None = None
+    ) -> None:
         """Put an epoch on disk, whole or not at all; call before the epoch is committed.
 
-        `model` must be compiled, so that its file holds the optimizer's state too.
+        Parameters
+        ----------
+        model : keras.Model
+            Compiled, so that its file holds the optimizer's state too.
+        training_weights : sequence of ndarray, optional
+            With weight averaging: the weights that training goes on with.
         """
-        target = self.model_path(record.epoch)
-        partial = self.folder / f"{_PARTIAL_PREFIX}{target.name}"
+        if training_weights is not None:
+            partial = self._partial(self.training_weights_path(record.epoch))
+            with partial.open("wb") as file:
+                np.savez(file, *training_weights)
+            self._publish(partial, self.training_weights_path(record.epoch))
+        partial = self._partial(self.model_path(record.epoch))
         model.save(partial)
-        _sync(partial)
-        partial.replace(target)
-        content = json.dumps(
-            {
-                "epoch": record.epoch,
-                "step": record.step,
-                "best_epoch": record.best_epoch,
-                "early_stopping": dict(record.early_stopping),
-                "reduce_lr": dict(record.reduce_lr),
-            },
-            allow_nan=False,
-            indent=2,
-        )
-        partial = self.folder / f"{_PARTIAL_PREFIX}{self.record_path(record.epoch).name}"
-        partial.write_text(content, encoding="utf-8")
-        _sync(partial)
-        partial.replace(self.record_path(record.epoch))
+        self._publish(partial, self.model_path(record.epoch))
+        partial = self._partial(self.record_path(record.epoch))
+        partial.write_text(json.dumps(asdict(record), allow_nan=False, indent=2), encoding="utf-8")
+        self._publish(partial, self.record_path(record.epoch))
         _sync_folder(self.folder)
 
     def commit(self, epoch: int) -> None:
@@ -114,7 +141,7 @@ class CheckpointStore:
         keep = {epoch, record.best_epoch}
         if self.record_path(epoch - 1).exists():
             keep |= {epoch - 1, self.read_record(epoch - 1).best_epoch}
-        self._delete(other for other in self.epochs() if other not in keep)
+        self._delete(other for other in self.epochs() if other not in keep and other > self.keep_first)
 
     # === Resuming ===
 
@@ -146,16 +173,24 @@ class CheckpointStore:
         self._delete_partial()
         return record
 
-    def load_model(self, epoch: int) -> keras.Model:
-        """Load the compiled model of `epoch` with its optimizer's state."""
-        path = self.model_path(epoch)
+    def restore(self, model: keras.Model, epoch: int) -> None:
+        """Give `model`, which has the saved one's structure, the weights and the optimizer's state of `epoch`."""
+        self._load(model, self.model_path(epoch))
+
+    def restore_best(self, model: keras.Model) -> None:
+        """Give `model` the weights of the best committed epoch."""
+        self._load(model, self.best_path)
+
+    def read_training_weights(self, epoch: int) -> list[NDArray[np.float32]]:
+        """Read the weights that training went on with after `epoch`, where they are not those of the model."""
+        path = self.training_weights_path(epoch)
         try:
-            return keras.models.load_model(path, safe_mode=True)
-        except (OSError, ValueError, KeyError) as error:
-            raise CheckpointError(
-                f"Invalid checkpoint {path}: received a file that cannot be read ({error}), expected a Keras "
-                "model. Start the run anew."
-            ) from error
+            with np.load(path, allow_pickle=False) as stored:
+                return [stored[f"arr_{index}"] for index in range(len(stored.files))]
+        except FileNotFoundError as error:
+            raise CheckpointError(self._missing(path, epoch)) from error
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise CheckpointError(_unreadable(path, error)) from error
 
     def read_record(self, epoch: int) -> EpochRecord:
         """Read the record of `epoch`."""
@@ -175,11 +210,29 @@ class CheckpointStore:
         matches = (_EPOCH_FILE.fullmatch(path.name) for path in self.folder.iterdir())
         return tuple(sorted({int(match[1]) for match in matches if match}))
 
+    @staticmethod
+    def _load(model: keras.Model, path: Path) -> None:
+        try:
+            with warnings.catch_warnings():
+                # Keras only warns when an optimizer's state does not fit, and would train on with a new one.
+                warnings.filterwarnings("error", message="Skipping variable loading for optimizer")
+                model.load_weights(path)
+        except (OSError, ValueError, KeyError, UserWarning, zipfile.BadZipFile) as error:
+            raise CheckpointError(_unreadable(path, error)) from error
+
+    def _partial(self, target: Path) -> Path:
+        return self.folder / f"{_PARTIAL_PREFIX}{target.name}"
+
+    @staticmethod
+    def _publish(partial: Path, target: Path) -> None:
+        _sync(partial)
+        partial.replace(target)
+
     def _link_best(self, epoch: int) -> None:
         source = self.model_path(epoch)
         if self.best_path.exists() and self.best_path.samefile(source):
             return
-        partial = self.folder / f"{_PARTIAL_PREFIX}{BEST_NAME}"
+        partial = self._partial(self.best_path)
         partial.unlink(missing_ok=True)
         try:
             os.link(source, partial)
@@ -195,6 +248,7 @@ class CheckpointStore:
             # The record goes first: an epoch without one is not whole.
             self.record_path(epoch).unlink(missing_ok=True)
             self.model_path(epoch).unlink(missing_ok=True)
+            self.training_weights_path(epoch).unlink(missing_ok=True)
 
     def _delete_partial(self) -> None:
         for path in self.folder.glob(f"{_PARTIAL_PREFIX}*"):
@@ -206,6 +260,13 @@ class CheckpointStore:
             f"Invalid checkpoint of epoch {epoch}: {path} does not exist, expected the file that the "
             "training wrote. Restore it from a backup, or start the run anew."
         )
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    return (
+        f"Invalid checkpoint {path}: received a file that does not fit this run ({error}), expected the model that the "
+        "training wrote. Start the run anew."
+    )
 
 
 def _sync(path: Path) -> None:

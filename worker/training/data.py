@@ -1,4 +1,4 @@
-"""The arrays that a run trains and validates on."""
+"""The arrays that a run trains, validates and is tested on."""
 
 from __future__ import annotations
 
@@ -20,18 +20,21 @@ class TrainingData:
         Intensities from 0 to 1.
     training_masks, validation_masks : ndarray of uint8, shape (items, height, width)
         0 is background, 1 is foreground.
+    test_images, test_masks : ndarray, optional
+        Like the others; looked at once, after the last epoch.
     """
 
     training_images: NDArray[np.float32]
     training_masks: NDArray[np.uint8]
     validation_images: NDArray[np.float32]
     validation_masks: NDArray[np.uint8]
+    test_images: NDArray[np.float32] | None = None
+    test_masks: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
-        for name, images, masks in (
-            ("training", self.training_images, self.training_masks),
-            ("validation", self.validation_images, self.validation_masks),
-        ):
+        if (self.test_images is None) != (self.test_masks is None):
+            raise TrainingError("Invalid test arrays: received one of images and masks, expected both or none.")
+        for name, images, masks in self.parts():
             if images.ndim != 4 or images.dtype != np.float32:
                 raise TrainingError(
                     f"Invalid {name}_images: received {images.dtype} {images.shape}, "
@@ -48,3 +51,13 @@ class TrainingData:
                 raise TrainingError(
                     f"Invalid {name}_masks: received values up to {masks.max()}, expected only 0 and 1."
                 )
+
+    def parts(self) -> list[tuple[str, NDArray[np.float32], NDArray[np.uint8]]]:
+        """Return name, images and masks of each part that there is."""
+        parts = [
+            ("training", self.training_images, self.training_masks),
+            ("validation", self.validation_images, self.validation_masks),
+        ]
+        if self.test_images is not None and self.test_masks is not None:
+            parts.append(("test", self.test_images, self.test_masks))
+        return parts

@@ -1,8 +1,9 @@
 """The training loop.
 
 Not `keras.Model.fit`: a run must be resumable after every epoch to the bit, report every step while it runs,
-and stop within one step. An epoch is trained, validated, written to disk, and only then handed to the
-recorder, which commits it; what happens after the last commit never happened.
+and stop within one step. An epoch is trained, validated and written to disk, and only then handed to the
+recorder, which commits it; what happens after the last commit never happened. The write goes on while the next
+epoch trains, whose steps are held back until the commit.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import contextlib
 import logging
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,26 +20,30 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from app.domain.configuration import RunConfig
-from app.domain.metrics import Baselines, ConfusionCounts
+from app.domain.configuration import Precision, RunConfig
+from app.domain.metrics import Baselines
 from app.domain.run_states import StopReason
-from worker.models.building import build_model, count_batchnorm_layers
-from worker.training.checkpoints import CheckpointStore, EpochRecord
-from worker.training.counts import as_counts, total
+from worker.models.building import count_batchnorm_layers
+from worker.training.assembly import assemble_model, seed_dropout
+from worker.training.best_epoch import BestEpoch
+from worker.training.checkpoint_writer import CheckpointWriter
+from worker.training.checkpoints import FIRST_EPOCHS, CheckpointStore, EpochRecord
 from worker.training.data import TrainingData
-from worker.training.devices import training_device_name
+from worker.training.devices import choose_precision, enable_determinism, make_strategy, training_device_name
 from worker.training.early_stopping import EarlyStopping
+from worker.training.epoch_training import EpochTotals, EpochTrainer
 from worker.training.errors import TrainingError
-from worker.training.optimization import compile_model, make_loss, make_training_step
-from worker.training.pipeline import count_batches, epoch_order, iterate_batches
+from worker.training.final_scores import final_scores
+from worker.training.learning_rate import LearningRate
+from worker.training.mirrored_step import make_mirrored_step
+from worker.training.optimization import TrainingStep, make_loss, make_training_step
+from worker.training.precise_batchnorm import StatisticsStep, make_statistics_step, reestimate_batchnorm
 from worker.training.recording import EpochResult, Recorder, StepResult, TrainingFacts
-from worker.training.reduce_lr import ReduceLearningRate
-from worker.training.validation import make_evaluation_step, validate
+from worker.training.training_items import TrainingItems
+from worker.training.validation import ValidationResult, make_evaluation_step, validate
+from worker.training.weight_average import WeightAverage
 
 logger = logging.getLogger(__name__)
-
-#: Steps over which `images_per_second` is measured.
-RATE_WINDOW_STEPS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class TrainingOutcome:
     Parameters
     ----------
     stop_reason : StopReason
-        ``completed``, ``early-stopping`` or ``cancelled``.
+        ``completed``, ``early-stopping``, ``finished-early`` or ``cancelled``.
     epochs : int
         Committed epochs, those of earlier attempts included.
     best_epoch : int
@@ -64,14 +68,6 @@ class TrainingOutcome:
     best_val_jaccard: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class _EpochTotals:
-    """Train-mode sums of one epoch."""
-
-    loss: float
-    counts: ConfusionCounts
-
-
 def train(
     config: RunConfig,
     data: TrainingData,
@@ -81,15 +77,17 @@ def train(
     sample_items: Sequence[int],
     resume_epoch: int = 0,
     should_stop: Callable[[], bool],
+    should_finish: Callable[[], bool] = lambda: False,
 ) -> TrainingOutcome:
     """Train one run to its end, or until `should_stop`.
 
     Parameters
     ----------
     config : RunConfig
-        The run's configuration; must be the same in every attempt of a run.
+        The run's configuration; must be the same in every attempt of a run, but for `training.epochs`, which may grow:
+        the run is extended then, with a fresh patience of the early stopping.
     data : TrainingData
-        Arrays of the configured size.
+        Arrays of the configured size, times `sampling.crop_factor`.
     recorder : Recorder
         Hears of the facts once, of every step and of every epoch. What it raises ends the training.
     checkpoint_dir : Path
@@ -100,6 +98,8 @@ def train(
         The last epoch that the recorder committed; 0 starts anew **and deletes** the folder's checkpoints.
     should_stop : callable
         Asked before every step and every validation batch. The unfinished epoch is discarded.
+    should_finish : callable, optional
+        Asked after every epoch: whether to end the run there, as if all planned epochs were done.
 
     Returns
     -------
@@ -112,15 +112,24 @@ def train(
         the resume needs is missing.
     """
     _check_data(config, data, sample_items=sample_items)
+    if config.training.deterministic:
+        enable_determinism()
     with _explaining_exhausted_memory(config):
+        store = CheckpointStore(checkpoint_dir, keep_first=FIRST_EPOCHS if config.training.keep_first_epochs else 0)
         training = _Training(
-            config, data, recorder=recorder, store=CheckpointStore(checkpoint_dir), should_stop=should_stop
+            config,
+            data,
+            recorder=recorder,
+            store=store,
+            record=store.prepare(resume_epoch),
+            should_stop=should_stop,
+            should_finish=should_finish,
         )
-        return training.run(sample_items=sample_items, resume_epoch=resume_epoch)
+        return training.run(sample_items=sample_items)
 
 
 class _Training:
-    """One attempt: the model, its compiled steps and the two state machines."""
+    """One attempt: the model, its compiled steps and the state machines."""
 
     def __init__(
         self,
@@ -129,7 +138,9 @@ class _Training:
         *,
         recorder: Recorder,
         store: CheckpointStore,
+        record: EpochRecord | None,
         should_stop: Callable[[], bool],
+        should_finish: Callable[[], bool],
     ) -> None:
         self.started_at = time.perf_counter()
         self.config = config
@@ -137,177 +148,250 @@ class _Training:
         self.recorder = recorder
         self.store = store
         self.should_stop = should_stop
+        self.should_finish = should_finish
+        self.items = TrainingItems(config, data)
+        self.baselines = Baselines.of_masks(
+            foreground_pixels=int(np.count_nonzero(data.validation_masks)), pixels=data.validation_masks.size
+        )
         self.early_stopping = EarlyStopping(config.training.early_stopping_patience)
-        self.reduce_lr = ReduceLearningRate(
-            factor=config.training.reduce_lr_factor,
-            patience=config.training.reduce_lr_patience,
-            min_learning_rate=config.training.min_learning_rate,
-        )
-        self.step = 0
-
-    def run(self, *, sample_items: Sequence[int], resume_epoch: int) -> TrainingOutcome:
-        """Train from the epoch after `resume_epoch`."""
-        config = self.config
-        model = self._restored_or_new_model(resume_epoch)
-        loss = make_loss(focal_gamma=config.training.focal_gamma)
-        self.training_step = make_training_step(model, loss)
-        evaluation_step = make_evaluation_step(model, loss)
-        self.recorder.started(self._facts(model))
-
-        epoch = resume_epoch
-        while epoch < config.training.epochs and not self.early_stopping.should_stop:
-            epoch_started_at = time.perf_counter()
-            learning_rate = float(model.optimizer.learning_rate.numpy())
-            totals = self._train_epoch(epoch + 1, learning_rate=learning_rate)
-            if totals is None:
-                return self._outcome(StopReason.CANCELLED, epoch)
-            validation = validate(
-                evaluation_step,
-                self.data,
-                batch_size=config.model.batch_size,
-                sample_items=sample_items,
-                should_stop=self.should_stop,
-            )
-            if validation is None:
-                return self._outcome(StopReason.CANCELLED, epoch)
-
-            epoch += 1
-            metrics = {
-                "loss": totals.loss,
-                **totals.counts.as_metrics(),
-                "learning_rate": learning_rate,
-                **validation.as_metrics(),
-            }
-            is_best = self.early_stopping.update(epoch, metrics["val_jaccard"])
-            # The checkpoint must carry the learning rate of the *next* epoch: it is lowered before the write.
-            model.optimizer.learning_rate = self.reduce_lr.update(metrics["val_loss"], learning_rate=learning_rate)
-            self.store.write(
-                model,
-                EpochRecord(
-                    epoch=epoch,
-                    step=self.step,
-                    best_epoch=self.early_stopping.best_epoch,
-                    early_stopping=self.early_stopping.state(),
-                    reduce_lr=self.reduce_lr.state(),
-                ),
-            )
-            self.recorder.epoch(
-                EpochResult(
-                    epoch=epoch,
-                    step=self.step,
-                    metrics=metrics,
-                    seconds=time.perf_counter() - epoch_started_at,
-                    samples=validation.samples,
-                    is_best=is_best,
-                    best_val_jaccard=self._best_val_jaccard(),
-                    best_epoch=self.early_stopping.best_epoch,
-                )
-            )
-            self.store.commit(epoch)
-
-        completed = epoch >= config.training.epochs
-        return self._outcome(StopReason.COMPLETED if completed else StopReason.EARLY_STOPPING, epoch)
-
-    def _restored_or_new_model(self, resume_epoch: int) -> keras.Model:
-        record = self.store.prepare(resume_epoch)
-        keras.utils.set_random_seed(self.config.training.seed)
+        self.best = BestEpoch(self.baselines, warmup_epochs=config.training.checkpoint_warmup_epochs)
+        self.learning_rate = LearningRate(config, steps_per_epoch=self.items.steps_per_epoch)
+        self.precision = choose_precision(config.training.precision)
+        self.epoch = self.step = 0
         if record is not None:
-            self.early_stopping.restore(record.early_stopping)
-            self.reduce_lr.restore(record.reduce_lr)
-            self.step = record.step
-            logger.info("Resuming after epoch %d, step %d", record.epoch, record.step)
-            return self.store.load_model(resume_epoch)
-        model = build_model(
-            architecture=self.config.model.architecture,
-            height=self.config.image.height,
-            width=self.config.image.width,
-            channels=self.config.image.channels,
-            base_filters=self.config.network.base_filters,
-            batchnorm_momentum=self.config.network.batchnorm_momentum,
-        )
-        compile_model(model, self.config)
-        return model
+            self._restore(record)
+        self.strategy = make_strategy(config.training.replicas) if config.training.replicas > 1 else None
+        self.loss = make_loss(focal_gamma=config.training.focal_gamma)
+        self.model, self.average = self._make_model()
+        self.writer = CheckpointWriter(store, make_twin=lambda: assemble_model(config, precision=self.precision))
+        self.uncommitted: EpochResult | None = None
+        self.held_steps: list[StepResult] = []
+        self.noted_beats_baseline: bool | None = None
 
-    def _facts(self, model: keras.Model) -> TrainingFacts:
+    # === Setting up ===
+
+    def _restore(self, record: EpochRecord) -> None:
+        self.early_stopping.restore(record.early_stopping)
+        if self.config.training.epochs > record.planned_epochs:
+            self.early_stopping.wait = 0
+        self.best.restore(record.best)
+        self.learning_rate.restore(record.learning_rate)
+        self.precision = Precision(record.precision)
+        self.epoch, self.step = record.epoch, record.step
+        logger.info("Resuming after epoch %d, step %d", record.epoch, record.step)
+
+    def _make_model(self) -> tuple[keras.Model, WeightAverage | None]:
+        keras.utils.set_random_seed(self.config.training.seed)
+        decay = self.config.training.ema_decay
+        with self.strategy.scope() if self.strategy else contextlib.nullcontext():
+            model = assemble_model(self.config, precision=self.precision)
+            average = WeightAverage(model, decay) if decay > 0 else None
+        if self.epoch:
+            self.store.restore(model, self.epoch)
+            if average is not None:
+                average.restore(self.store.read_training_weights(self.epoch))
+        return model, average
+
+    def _make_training_step(self) -> TrainingStep:
+        if self.strategy is None:
+            return make_training_step(self.model, self.loss, average=self.average)
+        return make_mirrored_step(
+            self.model,
+            self.loss,
+            strategy=self.strategy,
+            clipnorm=self.config.training.clipnorm,
+            average=self.average,
+        )
+
+    def _facts(self) -> TrainingFacts:
         masks = self.data.validation_masks
-        foreground = int(np.count_nonzero(masks))
         return TrainingFacts(
-            parameters=model.count_params(),
-            trainable_parameters=sum(math.prod(weight.shape) for weight in model.trainable_weights),
-            batchnorm_layers=count_batchnorm_layers(model),
+            parameters=self.model.count_params(),
+            trainable_parameters=sum(math.prod(weight.shape) for weight in self.model.trainable_weights),
+            batchnorm_layers=count_batchnorm_layers(self.model),
             device=training_device_name(),
-            steps_per_epoch=count_batches(len(self.data.training_images), self.config.model.batch_size),
-            baselines=Baselines.of_masks(foreground_pixels=foreground, pixels=masks.size),
-            training_items=len(self.data.training_images),
+            steps_per_epoch=self.items.steps_per_epoch,
+            baselines=self.baselines,
+            training_items=len(self.items),
             validation_items=len(masks),
             validation_pixels=masks.size,
-            validation_foreground_pixels=foreground,
+            validation_foreground_pixels=int(np.count_nonzero(masks)),
+            precision=self.precision.value,
+            replicas=self.strategy.num_replicas_in_sync if self.strategy else 1,
+            test_items=0 if self.data.test_images is None else len(self.data.test_images),
         )
 
-    def _train_epoch(self, epoch: int, *, learning_rate: float) -> _EpochTotals | None:
-        """Train one epoch and report its steps; None if `should_stop` became true on the way.
+    # === Training ===
 
-        A step's numbers are fetched after the next step was handed to the device: fetching at once would make
-        a GPU wait for Python after every step.
-        """
-        losses: list[float] = []
-        sizes: list[int] = []
-        step_counts: list[ConfusionCounts] = []
-        unread: tuple[tf.Tensor, tf.Tensor, float] | None = None
-        # (time, images of the epoch until then): an entry for the window's start and one for each step in it.
-        progress = deque([(time.perf_counter(), 0)], maxlen=RATE_WINDOW_STEPS + 1)
+    def run(self, *, sample_items: Sequence[int]) -> TrainingOutcome:
+        """Train from the epoch after the one that was restored."""
+        try:
+            reason = self._train_epochs(sample_items)
+        finally:
+            # Whatever ends the training: an epoch that is whole is kept.
+            try:
+                self._commit_written_epoch(wait=True)
+            finally:
+                self.writer.close()
+        if reason is not StopReason.CANCELLED and self.epoch and not self._evaluate_best():
+            reason = StopReason.CANCELLED
+        return TrainingOutcome(reason, self.epoch, self.best.epoch, self.best.value)
 
-        def read(loss: tf.Tensor, counts: tf.Tensor, images_per_second: float) -> None:
-            losses.append(float(loss.numpy()))
-            step_counts.append(as_counts(counts.numpy()))
-            self.step += 1
-            self.recorder.step(
-                StepResult(
-                    step=self.step,
-                    epoch=epoch,
-                    loss=losses[-1],
-                    jaccard=step_counts[-1].jaccard,
-                    learning_rate=learning_rate,
-                    images_per_second=images_per_second,
-                    elapsed_seconds=time.perf_counter() - self.started_at,
+    def _train_epochs(self, sample_items: Sequence[int]) -> StopReason:
+        training = self.config.training
+        trainer = EpochTrainer(
+            self.items,
+            training_step=self._make_training_step(),
+            optimizer=self.model.optimizer,
+            learning_rate=self.learning_rate,
+            report=self._report_step,
+            between_steps=self._commit_or_stop,
+            step=self.step,
+            started_at=self.started_at,
+        )
+        evaluation_step = make_evaluation_step(self.model, self.loss, tiles=self.config.sampling.crop_factor)
+        statistics_step = make_statistics_step(self.model) if training.precise_batchnorm else None
+        self.recorder.started(self._facts())
+        while self.epoch < training.epochs and not self.early_stopping.should_stop:
+            if self.epoch and self.should_finish():
+                return StopReason.FINISHED_EARLY
+            started_at = time.perf_counter()
+            seed_dropout(self.model, seed=training.seed, epoch=self.epoch + 1)
+            totals = trainer.train(self.epoch + 1)
+            if totals is None:
+                return StopReason.CANCELLED
+            # The epoch before has to be settled before this one is.
+            self._commit_written_epoch(wait=True)
+            with self.average.in_place() if self.average else contextlib.nullcontext():
+                validation = self._validate(evaluation_step, statistics_step, sample_items=sample_items)
+                if validation is None:
+                    return StopReason.CANCELLED
+                self.epoch, self.step = self.epoch + 1, trainer.step
+                self._end_epoch(totals, validation, started_at=started_at)
+        return StopReason.COMPLETED if self.epoch >= training.epochs else StopReason.EARLY_STOPPING
+
+    def _validate(
+        self,
+        evaluation_step: Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]],
+        statistics_step: StatisticsStep | None,
+        *,
+        sample_items: Sequence[int],
+    ) -> ValidationResult | None:
+        if statistics_step is not None:
+            with contextlib.closing(self.items.plain_batches(self.epoch + 1)) as batches:
+                estimated = reestimate_batchnorm(
+                    self.model,
+                    (batch.images for batch in batches),
+                    statistics_step=statistics_step,
+                    should_stop=self.should_stop,
                 )
-            )
-
-        items = len(self.data.training_images)
-        batches = iterate_batches(
-            self.data.training_images,
-            self.data.training_masks,
-            order=epoch_order(items, seed=self.config.training.seed, epoch=epoch),
-            batch_size=self.config.model.batch_size,
+            if estimated is None:
+                return None
+        return validate(
+            evaluation_step,
+            self.data,
+            batch_size=self._evaluation_batch_size(),
+            sample_items=sample_items,
+            should_stop=self.should_stop,
         )
-        with contextlib.closing(batches):
-            for batch in batches:
-                if self.should_stop():
-                    return None
-                loss, counts = self.training_step(batch.images, batch.masks)
-                sizes.append(len(batch))
-                progress.append((time.perf_counter(), sum(sizes)))
-                seconds = progress[-1][0] - progress[0][0]
-                rate = (progress[-1][1] - progress[0][1]) / seconds if seconds > 0 else 0.0
-                if unread is not None:
-                    read(*unread)
-                unread = (loss, counts, rate)
-        if unread is not None:
-            read(*unread)
-        mean_loss = sum(loss * size for loss, size in zip(losses, sizes, strict=True)) / items
-        return _EpochTotals(mean_loss, total(step_counts))
 
-    def _best_val_jaccard(self) -> float:
-        # A Jaccard from counts is always a number, so the first epoch has set it.
-        return math.nan if self.early_stopping.best is None else self.early_stopping.best
+    def _evaluation_batch_size(self) -> int:
+        # Every tile of an image is an item of the network's batch.
+        return max(1, self.config.model.batch_size // self.config.sampling.crop_factor**2)
 
-    def _outcome(self, reason: StopReason, epochs: int) -> TrainingOutcome:
-        return TrainingOutcome(reason, epochs, self.early_stopping.best_epoch, self.early_stopping.best)
+    def _end_epoch(self, totals: EpochTotals, validation: ValidationResult, *, started_at: float) -> None:
+        metrics = {
+            "loss": totals.loss,
+            **totals.counts.as_metrics(),
+            "learning_rate": totals.learning_rate,
+            **validation.as_metrics(),
+        }
+        self.early_stopping.update(self.epoch, metrics["val_jaccard"])
+        is_best = self.best.update(
+            self.epoch,
+            val_jaccard=metrics["val_jaccard"],
+            predicted_foreground=metrics["val_predicted_foreground"],
+        )
+        # The record must carry the schedule of the *next* epoch.
+        self.learning_rate.epoch_ended(self.epoch, metrics["val_loss"])
+        record = EpochRecord(
+            epoch=self.epoch,
+            step=self.step,
+            best_epoch=self.best.epoch,
+            planned_epochs=self.config.training.epochs,
+            precision=self.precision.value,
+            early_stopping=self.early_stopping.state(),
+            best=self.best.state(),
+            learning_rate=self.learning_rate.state(),
+        )
+        self.writer.start(self.model, record, training_weights=self.average.waiting_weights() if self.average else None)
+        self.uncommitted = EpochResult(
+            epoch=self.epoch,
+            step=self.step,
+            metrics=metrics,
+            seconds=time.perf_counter() - started_at,
+            data_wait_seconds=totals.data_wait_seconds,
+            samples=validation.samples,
+            is_best=is_best,
+            best_val_jaccard=math.nan if self.best.value is None else self.best.value,
+            best_epoch=self.best.epoch,
+        )
+
+    # === Committing ===
+
+    def _commit_or_stop(self) -> bool:
+        self._commit_written_epoch(wait=False)
+        return self.should_stop()
+
+    def _commit_written_epoch(self, *, wait: bool) -> None:
+        result = self.uncommitted
+        if result is None or not (wait or self.writer.is_done()):
+            return
+        # A commit that fails is not tried again.
+        self.uncommitted = None
+        self.writer.finish()
+        self.recorder.epoch(result)
+        self.store.commit(result.epoch)
+        if self.best.beats_baseline != self.noted_beats_baseline:
+            self.noted_beats_baseline = self.best.beats_baseline
+            self.recorder.note({"best_beats_baseline": self.best.beats_baseline})
+        held, self.held_steps = self.held_steps, []
+        for step in held:
+            self.recorder.step(step)
+
+    def _report_step(self, step: StepResult) -> None:
+        if self.uncommitted is not None:
+            self.held_steps.append(step)
+        else:
+            self.recorder.step(step)
+
+    # === After the last epoch ===
+
+    def _evaluate_best(self) -> bool:
+        """Score the best model where the run asks for it; whether it was not stopped."""
+        wants = self.config.training.test_time_augmentation or self.data.test_images is not None
+        if not wants:
+            return True
+        self.store.restore_best(self.model)
+        scores = final_scores(
+            self.model,
+            self.loss,
+            self.data,
+            batch_size=self._evaluation_batch_size(),
+            tiles=self.config.sampling.crop_factor,
+            test_time_augmentation=self.config.training.test_time_augmentation,
+            should_stop=self.should_stop,
+        )
+        if scores is None:
+            return False
+        self.recorder.note(scores)
+        return True
 
 
 def _check_data(config: RunConfig, data: TrainingData, *, sample_items: Sequence[int]) -> None:
-    expected = (config.image.height, config.image.width, config.image.channels)
-    for name, images in (("training", data.training_images), ("validation", data.validation_images)):
+    factor = config.sampling.crop_factor
+    expected = (factor * config.image.height, factor * config.image.width, config.image.channels)
+    for name, images, _ in data.parts():
         if images.shape[1:] != expected:
             raise TrainingError(
                 f"Invalid {name}_images: received images of {images.shape[1:]}, expected the configured {expected}."

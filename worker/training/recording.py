@@ -6,6 +6,7 @@ when `Recorder.epoch` has returned.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,6 +34,12 @@ class TrainingFacts:
         Number of images.
     validation_pixels, validation_foreground_pixels : int
         Over all validation masks.
+    precision : str
+        The `Precision` that the model computes with.
+    replicas : int
+        Devices that share each batch.
+    test_items : int
+        Number of images that are looked at after the last epoch.
     """
 
     parameters: int
@@ -45,6 +52,9 @@ class TrainingFacts:
     validation_items: int
     validation_pixels: int
     validation_foreground_pixels: int
+    precision: str = "float32"
+    replicas: int = 1
+    test_items: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +115,15 @@ class EpochResult:
     step : int
         Last global step of the epoch.
     metrics : dict of str to float
-        Every column of `app.domain.history.HISTORY_COLUMNS` but ``epoch``. `learning_rate` is the one that
-        the epoch was trained with.
+        Every column of `app.domain.history.HISTORY_COLUMNS` but ``epoch``. `learning_rate` is that of the epoch's
+        last step.
     seconds : float
-        Training, validation and checkpoint together.
+        Training and validation together. The checkpoint is written while the next epoch trains.
+    data_wait_seconds : float
+        How long the training waited for its batches.
     samples : tuple of SamplePrediction
     is_best : bool
-        Whether this epoch has the best validation Jaccard so far.
+        Whether this epoch is the best so far; see `worker.training.best_epoch`.
     best_val_jaccard : float
     best_epoch : int
         The first epoch with `best_val_jaccard`.
@@ -121,6 +133,7 @@ class EpochResult:
     step: int
     metrics: dict[str, float]
     seconds: float
+    data_wait_seconds: float
     samples: tuple[SamplePrediction, ...]
     is_best: bool
     best_val_jaccard: float
@@ -128,7 +141,10 @@ class EpochResult:
 
 
 class Recorder(Protocol):
-    """Receives a training's results, in order, on the training thread."""
+    """Receives a training's results, in order, on the training thread.
+
+    Steps of the next epoch are held back until an epoch is committed.
+    """
 
     def started(self, facts: TrainingFacts) -> None:
         """Take the facts, once for each attempt, before the first step."""
@@ -138,3 +154,6 @@ class Recorder(Protocol):
 
     def epoch(self, result: EpochResult) -> None:
         """Commit an epoch; when this returns, a resume will start from it."""
+
+    def note(self, facts: Mapping[str, float | int | bool | str]) -> None:
+        """Take facts that are found on the way; a later value replaces an earlier one of the same name."""

@@ -14,6 +14,7 @@ from app.domain.metrics import ConfusionCounts
 from worker.training.counts import as_counts, count_per_image, total
 from worker.training.data import TrainingData
 from worker.training.pipeline import iterate_batches
+from worker.training.prediction import Predictor, plain_predictor, tiled_predictor
 from worker.training.probability_codec import encode_probability
 from worker.training.recording import SamplePrediction
 
@@ -52,15 +53,26 @@ class ValidationResult:
         }
 
 
-def make_evaluation_step(model: keras.Model, loss: keras.losses.Loss) -> EvaluationStep:
+def make_evaluation_step(
+    model: keras.Model, loss: keras.losses.Loss, *, predictor: Predictor | None = None, tiles: int = 1
+) -> EvaluationStep:
     """Compile the step that returns each item's loss, counts and probability map.
 
     The batch axis is left open, so that a smaller last batch does not trace a second graph.
+
+    Parameters
+    ----------
+    predictor : callable, optional
+        What predicts images of the network's size; the network itself if not given.
+    tiles : int
+        Images are this many times as high and wide as the network's input; see `tiled_predictor`.
     """
     height, width, channels = model.input_shape[1:]
+    height, width = tiles * height, tiles * width
+    predict = tiled_predictor(predictor or plain_predictor(model), factor=tiles)
 
     def evaluation_step(images: tf.Tensor, masks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        probabilities = model(images, training=False)
+        probabilities = predict(images)
         targets = tf.cast(masks, tf.float32)[..., tf.newaxis]
         # `call` is the loss before its reduction: one value a pixel.
         losses = tf.reduce_mean(loss.call(targets, probabilities), axis=(1, 2))

@@ -23,9 +23,21 @@ class Model:
         path.write_text(str(self.epoch))
 
 
+def make_record(epoch: int, *, best_epoch: int = 1) -> EpochRecord:
+    return EpochRecord(
+        epoch=epoch,
+        step=9 * epoch,
+        best_epoch=best_epoch,
+        planned_epochs=20,
+        precision="float32",
+        early_stopping={"best": 0.5, "best_epoch": best_epoch, "wait": 0},
+        best={"epoch": best_epoch, "value": 0.5, "beats_baseline": True},
+        learning_rate={"highest": 1e-3, "best": 0.25, "wait": 1},
+    )
+
+
 def write(store: CheckpointStore, epoch: int, *, best_epoch: int) -> None:
-    record = EpochRecord(epoch, 9 * epoch, best_epoch, {"best": 0.5, "best_epoch": best_epoch, "wait": 0}, {"wait": 1})
-    store.write(Model(epoch), record)
+    store.write(Model(epoch), make_record(epoch, best_epoch=best_epoch))
 
 
 def train_to(store: CheckpointStore, best_epochs: list[int]) -> None:
@@ -132,20 +144,64 @@ def test_a_damaged_record_is_named(content: str, tmp_path: Path) -> None:
         store.prepare(1)
 
 
+def small_model(*, momentum: float = 0.0) -> keras.Model:
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile(optimizer=keras.optimizers.SGD(0.25, momentum=momentum, clipnorm=1.0), loss="mse")
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
 def test_a_damaged_model_is_named(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     train_to(store, [1])
     with pytest.raises(CheckpointError, match=r"epoch-000001\.keras"):
-        store.load_model(1)
+        store.restore(small_model(), 1)
 
 
 def test_the_optimizer_travels_with_the_model(tmp_path: Path) -> None:
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-    model.compile(optimizer=keras.optimizers.Adam(0.25, clipnorm=1.0), loss="mse")
+    model = small_model(momentum=0.9)
     model.fit(np.ones((4, 3)), np.ones((4, 1)), verbose=0)
     store = CheckpointStore(tmp_path)
-    store.write(model, EpochRecord(1, 1, 1, {}, {}))
-    loaded = store.load_model(1)
-    assert loaded.optimizer.clipnorm == 1.0
-    for one, other in zip(loaded.optimizer.variables, model.optimizer.variables, strict=True):
+    store.write(model, make_record(1))
+    restored = small_model(momentum=0.9)
+    store.restore(restored, 1)
+    assert restored.optimizer.iterations.numpy() == 1
+    assert np.abs(restored.optimizer.variables[-1].numpy()).max() > 0
+    for one, other in zip(
+        restored.variables + restored.optimizer.variables, model.variables + model.optimizer.variables, strict=True
+    ):
         np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def test_the_state_of_another_optimizer_is_refused(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    store.write(small_model(), make_record(1))
+    other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    other.compile(optimizer=keras.optimizers.Adam(), loss="mse")
+    other.optimizer.build(other.trainable_variables)
+    with pytest.raises(CheckpointError, match="does not fit this run"):
+        store.restore(other, 1)
+
+
+def test_training_weights_lie_beside_the_model_and_leave_with_it(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    weights = [np.arange(6, dtype=np.float32).reshape(2, 3), np.array([7], np.float32)]
+    for epoch in (1, 2, 3, 4):
+        record = make_record(epoch, best_epoch=epoch)
+        store.write(Model(epoch), record, training_weights=[weight + epoch for weight in weights])
+        store.commit(epoch)
+    assert store.epochs() == (3, 4)
+    for one, other in zip(store.read_training_weights(3), weights, strict=True):
+        np.testing.assert_array_equal(one, other + 3)
+    store.training_weights_path(3).write_bytes(b"half")
+    with pytest.raises(CheckpointError, match=r"epoch-000003\.npz"):
+        store.read_training_weights(3)
+    store.training_weights_path(3).unlink()
+    with pytest.raises(CheckpointError, match=r"epoch-000003\.npz does not exist"):
+        store.read_training_weights(3)
+
+
+def test_the_first_epochs_stay_where_asked_for(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path, keep_first=3)
+    train_to(store, [1, 2, 3, 4, 5, 6, 7])
+    assert store.epochs() == (1, 2, 3, 6, 7)

@@ -73,8 +73,8 @@ def observed(tmp_path_factory: pytest.TempPathFactory) -> Observed:
     compiled: list[Any] = []
     make_step = optimization.make_training_step
 
-    def spy(*arguments: Any) -> Any:
-        compiled.append(make_step(*arguments))
+    def spy(*arguments: Any, **choices: Any) -> Any:
+        compiled.append(make_step(*arguments, **choices))
         return compiled[-1]
 
     with pytest.MonkeyPatch.context() as patch:
@@ -263,7 +263,7 @@ def test_exhausted_memory_says_what_to_reduce(tmp_path: Path, monkeypatch: pytes
     def exhausted(*_: object) -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
-    monkeypatch.setattr(engine, "make_training_step", lambda *_: exhausted)
+    monkeypatch.setattr(engine, "make_training_step", lambda *_, **__: exhausted)
     with pytest.raises(TrainingError, match=r"batch size 4, images of 32.32 and 2 base filters\. Reduce") as error:
         run_training(make_config(epochs=1), tmp_path, recorder=ListRecorder())
     assert isinstance(error.value.__cause__, tf.errors.ResourceExhaustedError)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.training.pipeline import count_batches, epoch_order, iterate_batches
+from worker.training.pipeline import count_batches, iterate_batches
+from worker.training.sampling import epoch_order
 
 
 def arrays(items: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ class ListRecorder:
         self.facts: list[TrainingFacts] = []
         self.steps: list[StepResult] = []
         self.epochs: list[EpochResult] = []
+        self.notes: dict[str, float | int | bool | str] = {}
         self.crash_before_commit_of = crash_before_commit_of
 
     def started(self, facts: TrainingFacts) -> None:
@@ -36,6 +38,9 @@ class ListRecorder:
         if result.epoch == self.crash_before_commit_of:
             raise Crash
         self.epochs.append(result)
+
+    def note(self, facts: Mapping[str, float | int | bool | str]) -> None:
+        self.notes.update(facts)
 
     @property
     def history(self) -> list[dict[str, float]]:
