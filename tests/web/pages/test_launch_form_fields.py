@@ -22,7 +22,7 @@ from app.domain.errors import InvalidInputError
 from app.domain.presets import REPORT_MODELS, collapse_demo, report_preset
 from app.domain.split_spec import SplitSpec
 from app.web.launching import parse_spec
-from app.web.pages.form_fields import FieldKind
+from app.web.pages.form_fields import FieldKind, FormField
 from app.web.pages.launch_form import (
     SECTIONS,
     chosen_models,
@@ -202,6 +202,12 @@ def test_boxes_that_are_no_model_are_not_chosen() -> None:
     assert chosen_models({}) == set()
 
 
+def enterable(field: FormField) -> set[str]:
+    if field.kind == FieldKind.INTEGER:
+        return {str(number) for number in range(int(field.minimum or 0), int(field.maximum or 0) + 1)}
+    return {choice.value for choice in field.choices} or {"true", "false"}
+
+
 def json_ready(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
@@ -226,8 +232,7 @@ def test_every_setting_of_a_section_has_a_field_with_words_and_a_valid_default(s
             if field.default is not None:
                 assert field.minimum <= field.default <= field.maximum
         if field.only_for:
-            values = {choice.value for choice in fields[field.only_for_field].choices} or {"true", "false"}
-            assert set(field.only_for) <= values
+            assert set(field.only_for) <= enterable(fields[field.only_for_field])
 
 
 def test_every_section_has_a_panel_that_holds_all_its_fields() -> None:
