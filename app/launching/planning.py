@@ -70,13 +70,14 @@ def plan_launch(session: Session, spec: ExperimentSpec) -> LaunchPlan:
             "or look at its page for what went wrong."
         )
         raise InvalidInputError(message, fields=[FieldError("dataset_id", message)])
-    items = [_split_item(row) for row in dataset.items]
+    items = [split_item(row) for row in dataset.items]
     split = plan_split(items, spec.split)
     check_against_dataset(spec, folds=[FoldSize(len(fold.training), len(fold.validation)) for fold in split.folds])
     return LaunchPlan(dataset, items, split)
 
 
-def _split_item(row: ItemRow) -> SplitItem:
+def split_item(row: ItemRow) -> SplitItem:
+    """Return what a split needs to know of an item."""
     window = None
     if row.window is not None:
         top, left, height, width = (int(value) for value in row.window)

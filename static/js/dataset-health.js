@@ -1,6 +1,6 @@
 // The findings: thumbnails of what they name, and buttons that prepare the correction.
 
-import { thumbnail } from "./dataset-gallery.js";
+import { thumbnail } from "./gallery-pane.js";
 
 /** Thumbnails of one finding. */
 const SHOWN = 10;
@@ -43,7 +43,7 @@ function button(label, onClick, className = "button") {
 }
 
 /** Show the worst items of a finding. */
-async function fillThumbnails(datasetId, list, finding, onOpen) {
+async function fillThumbnails(datasetId, list, finding, gallery) {
   const answer = await fetch(`/api/datasets/${datasetId}/items?finding=${finding.code}&limit=500`);
   if (!answer.ok) return;
   const { items } = await answer.json();
@@ -52,7 +52,7 @@ async function fillThumbnails(datasetId, list, finding, onOpen) {
   list.replaceChildren(
     ...worstFirst.slice(0, SHOWN).map((item) => {
       const row = document.createElement("li");
-      const open = button("", () => onOpen(item), "health-thumb");
+      const open = button("", () => gallery.onOpen(item, gallery.left), "health-thumb");
       open.setAttribute("aria-label", item.name);
       open.title = item.name;
       open.append(thumbnail(item));
@@ -77,7 +77,7 @@ export async function bindHealth(datasetId, edits, gallery) {
     if (suggestion) actions.append(button(suggestion.label, suggestion.apply, "button accent"));
     const details = row.querySelector("details");
     const fill = () => {
-      if (details.open && !thumbs.children.length) fillThumbnails(datasetId, thumbs, finding, gallery.onOpen);
+      if (details.open && !thumbs.children.length) fillThumbnails(datasetId, thumbs, finding, gallery);
     };
     details.addEventListener("toggle", fill);
     fill();

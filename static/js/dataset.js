@@ -31,7 +31,7 @@ if (["queued", "indexing"].includes(article.dataset.state)) {
 } else if (article.dataset.state === "ready") {
   const edits = new Edits(id, JSON.parse(document.getElementById("dataset-edits").textContent));
   const dialog = new ItemDialog(document.getElementById("item-dialog"), edits);
-  const gallery = new Gallery(id, edits, (item) => dialog.open(item, gallery));
+  const gallery = new Gallery(id, edits, (item, pane) => dialog.open(item, pane));
   bindHealth(id, edits, gallery);
   // Pictures first: the charts take the processor for a while.
   gallery.ready.then(() => drawDistributions(id));

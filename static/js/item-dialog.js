@@ -15,10 +15,10 @@ export class ItemDialog {
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   }
 
-  /** @param {any} item @param {import("./dataset-gallery.js").Gallery} gallery */
-  open(item, gallery) {
+  /** @param {any} item @param {import("./gallery-pane.js").GalleryPane} [pane] whose other items the arrow keys go through */
+  open(item, pane) {
     this.item = item;
-    this.gallery = gallery;
+    this.pane = pane;
     const dialog = this.dialog;
     dialog.innerHTML = `
       <div class="item-view"><div class="item-picture"><img class="item-image" alt=""><span class="item-mask"></span></div></div>
@@ -121,9 +121,9 @@ export class ItemDialog {
   }
 
   _step(by) {
-    const items = this.gallery.items;
+    const items = this.pane?.items ?? [this.item];
     const index = items.findIndex((item) => item.name === this.item.name);
     const next = items[(index + by + items.length) % items.length];
-    if (next) this.open(next, this.gallery);
+    if (next) this.open(next, this.pane);
   }
 }

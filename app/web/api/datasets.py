@@ -8,6 +8,8 @@ from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.domain.dataset_import import ImportSpec, Layout, MaskRule, MaskSpec
+from app.domain.split_spec import SplitSpec, SplitStrategy
+from app.launching.sides import Side, side_names
 from app.store.dataset_queries import get_dataset, list_datasets
 from app.store.item_queries import MOST_ITEMS, item_statistics, list_items
 from app.store.views import Columns, DatasetDetail, DatasetView, ItemPage
@@ -79,8 +81,16 @@ def read_items(
     finding: Annotated[str, Query(max_length=64, description="Code of a finding, `flagged` or `unflagged`.")] = "",
     group: Annotated[str, Query(max_length=1024)] = "",
     text: Annotated[str, Query(max_length=256)] = "",
+    side: Annotated[Side | None, Query(description="Only one side of the split that the next three describe.")] = None,
+    strategy: SplitStrategy = SplitStrategy.RANDOM,
+    validation_fraction: Annotated[float, Query(gt=0, lt=1)] = 0.1,
+    seed: Annotated[int, Query(ge=0, le=2**32 - 1)] = 42,
 ) -> ItemPage:
     """Return some items, sorted and filtered."""
+    names = None
+    if side is not None:
+        split = SplitSpec(strategy=strategy, validation_fraction=validation_fraction, seed=seed)
+        names = side_names(services.database, dataset_id, split=split, side=side)
     return list_items(
         services.database,
         dataset_id,
@@ -90,6 +100,7 @@ def read_items(
         finding=finding,
         group=group,
         text=text,
+        names=names,
     )
 
 

@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from app.domain.dataset_import import ImportSpec, Layout, MaskRule, MaskSpec
 from app.domain.errors import InvalidInputError
+from app.domain.split_spec import SplitStrategy
 from app.store.dataset_queries import get_dataset, list_datasets
 from app.store.item_queries import ITEM_STATISTICS, list_items
 from app.web import registration
@@ -110,7 +111,15 @@ def show_dataset(dataset_id: int, request: Request, services: ServicesDep) -> Re
     cursor = services.announcer.cursor()
     dataset = get_dataset(services.database, dataset_id)
     first = list_items(services.database, dataset_id, limit=_FIRST_ITEMS)
-    return render(request, "dataset.html", dataset=dataset, first=first, cursor=cursor, statistics=ITEM_STATISTICS)
+    return render(
+        request,
+        "dataset.html",
+        dataset=dataset,
+        first=first,
+        cursor=cursor,
+        statistics=ITEM_STATISTICS,
+        strategies=[strategy for strategy in SplitStrategy if strategy is not SplitStrategy.EXPLICIT],
+    )
 
 
 @router.post("/datasets/{dataset_id}/delete")
