@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from app.datasets.checks.measures import ItemMeasures
 from app.datasets.items.mask_rules import ResolvedMaskRule
 from app.datasets.items.source import Window
 from app.datasets.pairing.outcome import Problem
@@ -44,7 +45,9 @@ class IndexedItem:
         the mask was resized or compressed with interpolation.
     statistics : dict
         `image_mean`, `image_std`, `image_min`, `image_max`, `mask_min`, `mask_max`, `mask_n_unique`, and where the
-        file says so `pixel_size`: [height, width] in µm.
+        file says so `pixel_size`: [height, width] in µm; and the numbers of `measures` that pages show.
+    measures : ItemMeasures
+        What the checks look at; grey values in stored units.
     """
 
     position: int
@@ -68,6 +71,7 @@ class IndexedItem:
     foreground_fraction: float
     fractional_share: float
     statistics: dict[str, Any]
+    measures: ItemMeasures
 
 
 @dataclass(frozen=True, slots=True)

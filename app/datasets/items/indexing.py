@@ -6,17 +6,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from app.datasets.checks.measuring import PairIdentity, measure_pair
+from app.datasets.checks.shown_numbers import shown_numbers
 from app.datasets.files.picture_files import FileFacts, PictureFiles
 from app.datasets.items.indexed import DatasetIndex, IndexedItem
 from app.datasets.items.loading import LoadedPair, UnusablePairError, corrected_mask, load_pair
 from app.datasets.items.mask_census import MaskCensus
 from app.datasets.items.mask_rules import ResolvedMaskRule
 from app.datasets.items.mask_values import MaskValues
-from app.datasets.items.measuring import foreground_fraction, fractional_share, image_statistics, mask_statistics
+from app.datasets.items.measuring import foreground_fraction, image_statistics, mask_statistics
 from app.datasets.items.source import ItemSource
 from app.datasets.items.summary import content_hash, intensity_range, summarise
 from app.datasets.items.thumbnails import ThumbnailDrafts
 from app.datasets.items.tiling import count_tiles, tile_sources
+from app.datasets.pairing.groups import name_family
 from app.datasets.pairing.layout import find_pairs
 from app.datasets.pairing.outcome import Pairing, Problem, ProblemCode
 from app.datasets.pairing.pages import expand_pages
@@ -202,13 +208,22 @@ def _measure_items(
         if foreground < least:
             continue
         # Here is the one place where an item's pixels and its final mask are at hand together.
-        item = _item(source, cut, rule, foreground=foreground)
+        item = _item(source, cut, rule, mask=mask)
         items.append((item, reading.thumbnails.add(cut.image, mask)))
     return items
 
 
-def _item(source: ItemSource, pair: LoadedPair, rule: ResolvedMaskRule, *, foreground: float) -> IndexedItem:
+def _item(source: ItemSource, pair: LoadedPair, rule: ResolvedMaskRule, *, mask: NDArray[np.bool_]) -> IndexedItem:
     pixel_size = {} if pair.pixel_size is None else {"pixel_size": list(pair.pixel_size)}
+    identity = PairIdentity(
+        name=source.name,
+        group=source.group,
+        family=name_family(source.name),
+        image_sha256=pair.image_file.sha256,
+        mask_sha256=pair.mask_file.sha256,
+        window=source.window,
+    )
+    measures = measure_pair(pair.image, pair.raw_mask, mask, identity=identity, full_scale=rule.full_scale)
     return IndexedItem(
         position=-1,
         name=source.name,
@@ -228,9 +243,10 @@ def _item(source: ItemSource, pair: LoadedPair, rule: ResolvedMaskRule, *, foreg
         channels=1 if pair.image.ndim == 2 else pair.image.shape[2],
         image_dtype=str(pair.image.dtype),
         mask_dtype=str(pair.raw_mask.dtype),
-        foreground_fraction=foreground,
-        fractional_share=fractional_share(pair.raw_mask, rule),
-        statistics=image_statistics(pair.image) | mask_statistics(pair.raw_mask) | pixel_size,
+        foreground_fraction=measures.foreground_fraction,
+        fractional_share=measures.fractional_share,
+        statistics=image_statistics(pair.image) | mask_statistics(pair.raw_mask) | pixel_size | shown_numbers(measures),
+        measures=measures,
     )
 
 
