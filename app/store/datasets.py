@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.corrections import Correction, DatasetEdits
+from app.domain.data_findings import DataFinding
 from app.domain.dataset_import import ImportSpec, MaskSpec
 from app.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
 from app.domain.run_states import DatasetState
@@ -88,6 +89,7 @@ class IndexRecord:
     intensity_low: float
     intensity_high: float
     summary: Mapping[str, Any]
+    findings: Sequence[DataFinding] = ()
 
 
 def create_dataset(
@@ -219,6 +221,7 @@ def record_index(session: Session, *, dataset_id: int, attempt: int, index: Inde
     row.intensity_low = index.intensity_low
     row.intensity_high = index.intensity_high
     row.summary = dict(index.summary)
+    row.findings = [finding.model_dump(mode="json") for finding in index.findings]
 
 
 def record_failure(session: Session, *, dataset_id: int, attempt: int, message: str) -> None:
