@@ -1,10 +1,15 @@
 // The launch form: what will happen is estimated beside it, and errors stand beside their fields while one types.
 
 import { duration, size } from "./format.js";
+import { followStrategy } from "./split-fields.js";
+import { splitPreview } from "./split-preview.js";
 
 const form = document.getElementById("launch-form");
 const preview = document.getElementById("preview");
 const LABELS = { unet: "UNet", "attention-unet": "Attention UNet", "attention-resunet": "Attention ResUNet" };
+
+/** Text even where it looks like a number. */
+const TEXT_FIELDS = new Set(["name", "split.strategy", "split.training", "split.validation", "split.test"]);
 
 /** @returns {any} the payload of the JSON API */
 function payload() {
@@ -16,8 +21,8 @@ function payload() {
     if (name === "models") body.models.push({ architecture: value });
     else if (parts[0] === "models") (settings[parts[1]] ??= {})[parts[2]] = number(value);
     else if (name === "queue") body.queue = value || null;
-    else if (parts.length === 2) (body[parts[0]] ??= {})[parts[1]] = name === "split.strategy" ? value : number(value);
-    else body[name] = name === "name" ? value : number(value);
+    else if (parts.length === 2) (body[parts[0]] ??= {})[parts[1]] = TEXT_FIELDS.has(name) ? value : number(value);
+    else body[name] = TEXT_FIELDS.has(name) ? value : number(value);
   }
   for (const model of body.models) Object.assign(model, settings[model.architecture]);
   return body;
@@ -39,7 +44,7 @@ function showErrors(fields) {
     const place = document.getElementById(`field-${field.replaceAll(".", "-")}-error`) ?? (input?.classList.contains("field-error") ? input : null);
     if (place) place.textContent = message;
     else unplaced.push(message);
-    if (input?.matches("input, select")) input.setAttribute("aria-invalid", "true");
+    if (input?.matches("input, select, textarea")) input.setAttribute("aria-invalid", "true");
   }
   return unplaced;
 }
@@ -62,10 +67,17 @@ function warningNote(warning) {
   return note;
 }
 
+/** Take the recommended split. */
+function useSplit({ strategy, folds }) {
+  form.elements.namedItem("split.strategy").value = strategy;
+  form.elements.namedItem("split.folds").value = String(folds);
+  strategies.show();
+  refresh();
+}
+
 function showPreview(data) {
-  const percent = (value) => `${(100 * value).toFixed(1)} %`;
   const parts = [
-    paragraph(`${data.training_items} items train, ${data.validation_items} validate. Foreground ${percent(data.training_foreground)} and ${percent(data.validation_foreground)}.`),
+    ...splitPreview(data.split, { use: useSplit }),
     paragraph(data.workers ? `${data.workers} live worker${data.workers > 1 ? "s" : ""}; place ${data.queue_position} in the queue.` : "No live worker: the runs will wait.", data.workers ? "muted" : "preview-note"),
   ];
   const seen = new Set();
@@ -77,7 +89,7 @@ function showPreview(data) {
     const swatch = document.createElement("span");
     swatch.className = "swatch";
     title.append(swatch, LABELS[run.architecture]);
-    block.append(title, paragraph(`${run.parameters.toLocaleString("en")} parameters, about ${size(run.memory_bytes)} of memory; ${run.steps_per_epoch} steps an epoch, ${run.updates.toLocaleString("en")} in all${run.seconds === null ? "" : `; about ${duration(run.seconds)} at the speed of the last run like it`}.`, "muted"));
+    block.append(title, paragraph(`${run.runs > 1 ? `${run.runs} runs, one for each fold, of ` : ""}${run.parameters.toLocaleString("en")} parameters, about ${size(run.memory_bytes)} of memory; ${run.steps_per_epoch} steps an epoch, ${run.updates.toLocaleString("en")} in all${run.seconds === null ? "" : `; about ${duration(run.seconds)} at the speed of the last run like it`}.`, "muted"));
     parts.push(block);
     for (const warning of run.warnings) {
       if (seen.has(warning.message)) continue;
@@ -87,7 +99,7 @@ function showPreview(data) {
   }
   const names = document.createElement("details");
   const summary = document.createElement("summary");
-  summary.textContent = "Items that validate";
+  summary.textContent = data.split.folds.length > 1 ? "Items that validate in fold 1" : "Items that validate";
   names.append(summary, paragraph(data.validation_names.join(", "), "muted"));
   parts.push(names);
   preview.replaceChildren(...parts);
@@ -108,6 +120,7 @@ async function refresh() {
   const unplaced = showErrors(body.error.fields);
   preview.replaceChildren(paragraph(body.error.fields.length ? "This cannot be launched yet: see the marked fields." : body.error.message, "preview-note preview-error"), ...unplaced.map((text) => paragraph(text, "preview-note preview-error")));
 }
+const strategies = followStrategy(form);
 form.addEventListener("input", () => {
   clearTimeout(waiting);
   waiting = setTimeout(refresh, 250);

@@ -25,6 +25,8 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "split": SplitSpec,
     "training": TrainingSpec,
 }
+#: Text even where it looks like a number.
+TEXT_FIELDS = frozenset({"name", "split.strategy", "split.training", "split.validation", "split.test"})
 SECTION_TITLES = {
     "image": "Image",
     "network": "Network",
@@ -95,7 +97,7 @@ def payload_from_form(items: Iterable[tuple[str, str]]) -> dict[str, Any]:
             if not isinstance(branch, dict):
                 break
             target = branch
-        target[parts[-1]] = value if name == "name" else _number(value)
+        target[parts[-1]] = value if name in TEXT_FIELDS else _number(value)
     payload["models"] = [{"architecture": architecture, **settings.get(architecture, {})} for architecture in chosen]
     return payload
 
@@ -128,6 +130,11 @@ def values_of_spec(spec: ExperimentSpec) -> dict[str, str]:
     return values
 
 
+def split_defaults() -> dict[str, str]:
+    """Return what the fields of the split show where a form does not send them, because the strategy needs none."""
+    return {f"split.{name}": _text(value) for name, value in SplitSpec().model_dump(mode="json").items()}
+
+
 def values_of_form(items: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return what a person typed, to show it again beside what is wrong with it."""
     values = {name: value for name, value in items if name != "models"}
@@ -136,6 +143,8 @@ def values_of_form(items: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return "\n".join(value)
     # `repr` keeps every digit: a clone must train with exactly the same numbers.
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
