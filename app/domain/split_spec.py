@@ -90,14 +90,6 @@ class SplitSpec(Spec):
         description="Share of all items that only validate. Few items make every score uncertain.",
         json_schema_extra=_DRAWN,
     )
-    seed: int = Field(
-        42,
-        ge=0,
-        le=2**32 - 1,
-        title="Split seed",
-        description="The same seed always picks the same items.",
-        json_schema_extra=_DRAWN,
-    )
     test_fraction: float = Field(
         0.0,
         ge=0,
@@ -115,6 +107,14 @@ class SplitSpec(Spec):
             "From 2 on: k-fold, one run for each model and fold, each item validates once, and the validation share "
             "does not count. 0: a single split."
         ),
+        json_schema_extra=_DRAWN,
+    )
+    seed: int = Field(
+        42,
+        ge=0,
+        le=2**32 - 1,
+        title="Split seed",
+        description="The same seed always picks the same items.",
         json_schema_extra=_DRAWN,
     )
     training: ItemNames = Field(

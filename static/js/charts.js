@@ -140,8 +140,9 @@ export function drawOverlay(element, models) {
     const hue = colour(model.run.architecture);
     const epochs = model.epochNumbers;
     const label = `${model.run.label} #${model.run.id}`;
-    if (epochs.length) {
-      shown.annotations.push({ x: epochs.at(-1), y: model.epochs.get(epochs.at(-1)).val_jaccard, text: model.run.label, showarrow: false, xanchor: "right", yanchor: "bottom", font: { size: 12, color: hue } });
+    // The folds of a model are close to one another: one label serves all.
+    if (epochs.length && (model.run.fold ?? 1) === 1) {
+      shown.annotations.push({ x: epochs.at(-1), y: model.epochs.get(epochs.at(-1)).val_jaccard, text: model.run.label.split(" · ")[0], showarrow: false, xanchor: "right", yanchor: "bottom", font: { size: 12, color: hue } });
     }
     return [
       { x: epochs, y: finite(model.column("jaccard")), mode: "lines", line: { color: hue, width: 1.5, dash: "dot" }, opacity: 0.7, name: `${label} training` },

@@ -1,6 +1,7 @@
 // The page of one experiment: its runs on one scale, and over one another.
 
 import { drawJaccard, drawLoss, drawOverlay } from "./charts.js";
+import { showFoldScores } from "./fold-scores.js";
 import { jaccard } from "./format.js";
 import { fetchJson, follow } from "./live.js";
 import { redrawer } from "./redraw.js";
@@ -31,6 +32,7 @@ const redraw = redrawer(async () => {
 
 function showRow(model) {
   const { run } = model;
+  showFoldScores([...models.values()].map((each) => each.run), snapshot.experiment.folds);
   const row = document.querySelector(`tr[data-run="${run.id}"]`);
   const set = (name, text) => {
     row.querySelector(`[data-field=${name}]`).textContent = text;

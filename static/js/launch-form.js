@@ -1,6 +1,7 @@
 // The launch form: what will happen is estimated beside it, and errors stand beside their fields while one types.
 
 import { duration, size } from "./format.js";
+import { splitPreview } from "./split-preview.js";
 
 const form = document.getElementById("launch-form");
 const preview = document.getElementById("preview");
@@ -28,7 +29,7 @@ function payload() {
   const settings = {};
   for (const box of form.querySelectorAll("input[name=models]:checked")) body.models.push({ architecture: box.value });
   body.acknowledged_findings = [...form.querySelectorAll("input[name=acknowledged_findings]:checked")].map((box) => box.value);
-  for (const element of form.querySelectorAll("[data-kind]")) {
+  for (const element of form.querySelectorAll("[data-kind]:not(:disabled)")) {
     const parts = element.name.split(".");
     const target = parts[0] === "models" ? (settings[parts[1]] ??= {}) : parts.length === 2 ? (body[parts[0]] ??= {}) : body;
     target[parts.at(-1)] = valueOf(element);
@@ -43,6 +44,12 @@ function showWhatCounts() {
     const other = document.getElementById(`field-${element.dataset.onlyForField.replaceAll(".", "-")}`);
     const wrong = element.querySelector("[aria-invalid]") !== null;
     element.hidden = !wrong && !element.dataset.onlyFor.split(" ").includes(String(valueOf(other)));
+    // What steps aside is not sent either; it comes back as it was typed.
+    for (const input of element.querySelectorAll("input, select, textarea")) input.disabled = element.hidden;
+  }
+  for (const option of form.querySelectorAll("option[data-help]:checked")) {
+    const help = document.getElementById(`${option.parentElement.id}-help`);
+    if (help) help.textContent = option.dataset.help;
   }
 }
 
@@ -62,7 +69,7 @@ function showErrors(fields) {
     const place = document.getElementById(`field-${field.replaceAll(".", "-")}-error`) ?? (input?.classList.contains("field-error") ? input : null);
     if (place) place.textContent = message;
     else unplaced.push(message);
-    if (input?.matches("input, select")) {
+    if (input?.matches("input, select, textarea")) {
       input.setAttribute("aria-invalid", "true");
       input.closest("details")?.setAttribute("open", "");
     }
@@ -116,11 +123,18 @@ function showFatalFindings(findings) {
   );
 }
 
+/** Take the recommended split. */
+function useSplit({ strategy, folds }) {
+  form.elements.namedItem("split.strategy").value = strategy;
+  form.elements.namedItem("split.folds").value = String(folds);
+  showWhatCounts();
+  refresh();
+}
+
 function showPreview(data) {
   showFatalFindings(data.fatal_findings);
-  const percent = (value) => `${(100 * value).toFixed(1)} %`;
   const parts = [
-    paragraph(`${data.training_items} items train, ${data.validation_items} validate. Foreground ${percent(data.training_foreground)} and ${percent(data.validation_foreground)}.`),
+    ...splitPreview(data.split, { use: useSplit }),
     paragraph(data.workers ? `${data.workers} live worker${data.workers > 1 ? "s" : ""}; place ${data.queue_position} in the queue.` : "No live worker: the runs will wait.", data.workers ? "muted" : "preview-note"),
   ];
   const seen = new Set();
@@ -132,7 +146,7 @@ function showPreview(data) {
     const swatch = document.createElement("span");
     swatch.className = "swatch";
     title.append(swatch, LABELS[run.architecture]);
-    block.append(title, paragraph(`${run.parameters.toLocaleString("en")} parameters, about ${size(run.memory_bytes)} of memory; ${run.steps_per_epoch} steps an epoch, ${run.updates.toLocaleString("en")} in all${run.seconds === null ? "" : `; about ${duration(run.seconds)} at the speed of the last run like it`}.`, "muted"));
+    block.append(title, paragraph(`${run.runs > 1 ? `${run.runs} runs, one for each fold, of ` : ""}${run.parameters.toLocaleString("en")} parameters, about ${size(run.memory_bytes)} of memory; ${run.steps_per_epoch} steps an epoch, ${run.updates.toLocaleString("en")} in all${run.seconds === null ? "" : `; about ${duration(run.seconds)} at the speed of the last run like it`}.`, "muted"));
     parts.push(block);
     for (const warning of run.warnings) {
       if (seen.has(warning.message)) continue;
@@ -142,7 +156,7 @@ function showPreview(data) {
   }
   const names = document.createElement("details");
   const summary = document.createElement("summary");
-  summary.textContent = "Items that validate";
+  summary.textContent = data.split.folds.length > 1 ? "Items that validate in fold 1" : "Items that validate";
   names.append(summary, paragraph(data.validation_names.join(", "), "muted"));
   parts.push(names);
   preview.replaceChildren(...parts);

@@ -12,10 +12,13 @@ from app.domain.configuration import ExperimentSpec
 from app.domain.errors import InvalidInputError, NotFoundError
 from app.domain.presets import collapse_demo, report_preset
 from app.domain.run_states import DatasetState
+from app.domain.split_spec import SplitStrategy
 from app.launching.gate import fatal_of
 from app.store.dataset_queries import get_dataset, list_datasets
+from app.store.held_out import held_out_items
 from app.store.queries import experiment_snapshot, list_experiments
 from app.store.views import DatasetDetail
+from app.web import held_out
 from app.web.launching import launch, spec_of_experiment, spec_of_run
 from app.web.pages.launch_form import (
     chosen_models,
@@ -30,6 +33,11 @@ from app.web.pages.rendering import render
 from app.web.state import Services, ServicesDep, services_of
 
 router = APIRouter(include_in_schema=False)
+
+HIDDEN_LISTS = (
+    "The lists of this split stay hidden, because they name a test set that nobody has asked for. Enter lists, choose "
+    "another strategy, or reveal the test set on the experiment's page first."
+)
 
 
 @router.get("/experiments")
@@ -54,7 +62,10 @@ def show_form(
         spec = spec_of_experiment(services.database, from_experiment)
     else:
         spec = _preset_spec(services, preset=preset, dataset_id=dataset)
-    return _show(request, services, values=values_of_spec(spec), error=None)
+    values = values_of_spec(spec)
+    cloned = from_run is not None or from_experiment is not None
+    hidden = cloned and spec.split.strategy is SplitStrategy.EXPLICIT and not spec.split.validation
+    return _show(request, services, values=values, error=None, note=HIDDEN_LISTS if hidden else "")
 
 
 def _preset_spec(services: Services, *, preset: str, dataset_id: int | None) -> ExperimentSpec:
@@ -87,7 +98,9 @@ def _chosen_dataset(services: Services, text: str) -> DatasetDetail | None:
         return None
 
 
-def _show(request: Request, services: Services, *, values: dict[str, str], error: InvalidInputError | None) -> Response:
+def _show(
+    request: Request, services: Services, *, values: dict[str, str], error: InvalidInputError | None, note: str = ""
+) -> Response:
     errors: dict[str, str] = {item.field: item.message for item in error.fields} if error else {}
     newest = list_datasets(services.database)
     chosen = _chosen_dataset(services, values.get("dataset_id", ""))
@@ -102,6 +115,7 @@ def _show(request: Request, services: Services, *, values: dict[str, str], error
         "chosen": chosen_models(values),
         "errors": errors,
         "message": error.message if error else "",
+        "note": note,
     }
     known = {"models", "acknowledged_findings", *own_fields()}
     for section in form_sections():
@@ -116,4 +130,15 @@ def _show(request: Request, services: Services, *, values: dict[str, str], error
 def show_experiment(experiment_id: int, request: Request, services: ServicesDep) -> Response:
     """Show which model wins."""
     snapshot = experiment_snapshot(services.database, services.announcer, experiment_id)
-    return render(request, "experiment.html", snapshot=snapshot, experiment=snapshot.experiment)
+    test_items = []
+    if snapshot.experiment.test_revealed_at is not None:
+        with services.database.read() as session:
+            test_items = held_out_items(session, experiment_id)
+    return render(request, "experiment.html", snapshot=snapshot, experiment=snapshot.experiment, test_items=test_items)
+
+
+@router.post("/experiments/{experiment_id}/reveal-test")
+def reveal_test_set(experiment_id: int, request: Request) -> Response:
+    """Reveal the test set and return to the experiment."""
+    held_out.reveal(request, experiment_id)
+    return RedirectResponse(f"/experiments/{experiment_id}#test-set", status_code=303)

@@ -35,10 +35,11 @@ class FieldKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of the values of a choice, and its name for people."""
+    """One of the values of a choice, its name for people and, where it needs one, an explanation of its own."""
 
     value: str
     label: str
+    explanation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,9 @@ def _kind_and_choices(name: str, annotation: Any) -> tuple[FieldKind, tuple[Choi
     if annotation in simple:
         return simple[annotation], ()
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
-        return FieldKind.CHOICE, tuple(Choice(member.value, _label(member)) for member in annotation)
+        return FieldKind.CHOICE, tuple(
+            Choice(member.value, _label(member), getattr(member, "explanation", "")) for member in annotation
+        )
     if get_origin(annotation) is tuple and get_args(annotation)[1:] == (Ellipsis,):
         part, _, _ = _unwrapped(get_args(annotation)[0], ())
         if part is str:

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from app.domain.configuration import Architecture
 from app.domain.run_states import RunState
 from app.store.dataset_queries import list_datasets
 from app.store.queries import list_experiments, list_runs, run_snapshot
@@ -73,7 +72,7 @@ def show_run(run_id: int, request: Request, services: ServicesDep) -> Response:
         "run.html",
         snapshot=snapshot,
         run=snapshot.run,
-        label=Architecture(snapshot.run.architecture).label,
+        label=snapshot.run.label,
         checkpoints=files,
     )
 

@@ -20,7 +20,7 @@ from app.domain.configuration import (
 )
 from app.domain.errors import InvalidInputError
 from app.domain.presets import REPORT_MODELS, collapse_demo, report_preset
-from app.domain.split_spec import SplitSpec
+from app.domain.split_spec import MAX_FOLDS, SplitSpec, SplitStrategy
 from app.web.launching import parse_spec
 from app.web.pages.form_fields import FieldKind, FormField
 from app.web.pages.launch_form import (
@@ -51,6 +51,11 @@ def printed(low: float, high: float) -> st.SearchStrategy[float]:
 
 sides = st.integers(2, 128).map(lambda value: 16 * value)
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40)
+#: Names of files: no line breaks, and no blanks at their ends.
+item_names = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=20).filter(
+    lambda name: name == name.strip()
+)
+lists = st.lists(item_names | st.sampled_from(["007", "1e3"]), max_size=4).map(tuple)
 models = st.lists(
     st.builds(
         ModelSpec,
@@ -62,12 +67,20 @@ models = st.lists(
     max_size=3,
     unique_by=lambda model: model.architecture,
 )
+splits = st.builds(
+    SplitSpec,
+    strategy=st.sampled_from([strategy for strategy in SplitStrategy if strategy is not SplitStrategy.EXPLICIT]),
+    validation_fraction=printed(1e-3, 0.999),
+    test_fraction=printed(0, 0.999),
+    folds=st.integers(0, MAX_FOLDS),
+    seed=st.integers(0, 2**32 - 1),
+) | st.builds(SplitSpec, strategy=st.just(SplitStrategy.EXPLICIT), training=lists, validation=lists, test=lists)
 specs = st.builds(
     ExperimentSpec,
     name=texts,
     dataset_id=st.integers(1, 10**9),
     queue=st.sampled_from([None, *WorkerQueue]),
-    split=st.builds(SplitSpec, validation_fraction=printed(1e-3, 0.999), seed=st.integers(0, 2**32 - 1)),
+    split=splits,
     image=st.builds(ImageSpec, height=sides, width=sides, channels=st.sampled_from([1, 3])),
     network=st.builds(NetworkSpec, base_filters=st.integers(2, 128), batchnorm_momentum=printed(0, 0.9999)),
     training=st.builds(
