@@ -27,6 +27,7 @@ from app.store.runs import (
     EpochRecord,
     LeaseLostError,
     SampleRecord,
+    add_facts,
     finish,
     load_history,
     record_epoch,
@@ -135,6 +136,7 @@ class RunRecorder:
                     "validation_items": facts.validation_items,
                     "validation_pixels": facts.validation_pixels,
                     "validation_foreground_pixels": facts.validation_foreground_pixels,
+                    "training_foreground": facts.training_foreground,
                     **self._extra_facts,
                 },
             )
@@ -175,6 +177,17 @@ class RunRecorder:
         announce_run(self._services.database, self._services.announcer, self._run_id)
         self._write_history(rows)
 
+    def note(self, facts: Mapping[str, float | int | bool | str]) -> None:
+        """Add facts to those of the run."""
+        values = {name: number_to_json(value) if isinstance(value, float) else value for name, value in facts.items()}
+
+        def commit() -> None:
+            with self._services.database.write() as session:
+                add_facts(session, run_id=self._run_id, attempt=self._attempt, facts=values)
+
+        self._patiently(commit)
+        announce_run(self._services.database, self._services.announcer, self._run_id)
+
     def finished(self, reason: StopReason) -> None:
         """End the run: what is still wrong now will not heal, which the findings then say."""
         rows = self._load_rows()
@@ -203,7 +216,7 @@ class RunRecorder:
             HistoryTable.from_rows(rows),
             baselines=self._baselines,
             planned_updates=self._config.training.epochs * self._steps_per_epoch,
-            batchnorm_momentum=self._config.network.batchnorm_momentum,
+            batchnorm_momentum=self._config.batchnorm_momentum,
             steps_per_epoch=self._steps_per_epoch,
             ended=ended,
         )

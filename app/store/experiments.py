@@ -28,7 +28,7 @@ def create_experiment(
         training_items=list(training_items),
         validation_items=list(validation_items),
     )
-    for config in spec.run_configs():
+    for config in spec.run_configs(training_items=len(training_items)):
         experiment.runs.append(
             RunRow(
                 architecture=config.model.architecture,

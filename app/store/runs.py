@@ -171,6 +171,7 @@ def record_start(
     facts: Mapping[str, Any],
 ) -> None:
     """Store what is known once the model and the data are in memory."""
+    known = _require(session, run_id).facts
     _fenced_update(
         session,
         run_id=run_id,
@@ -181,9 +182,15 @@ def record_start(
             "device": device,
             "baseline_all_foreground": baselines.all_foreground,
             "baseline_empty": baselines.empty,
-            "facts": dict(facts),
+            "facts": {**known, **facts},
         },
     )
+
+
+def add_facts(session: Session, *, run_id: int, attempt: int, facts: Mapping[str, Any]) -> None:
+    """Store facts that were found on the way; a later value replaces an earlier one of the same name."""
+    run = _require(session, run_id)
+    _fenced_update(session, run_id=run_id, attempt=attempt, values={"facts": {**run.facts, **facts}})
 
 
 def record_steps(

@@ -15,6 +15,7 @@ from app.datasets.splits.random import random_split
 from app.domain.configuration import Architecture, ExperimentSpec, RunConfig
 from app.domain.errors import FieldError, InvalidInputError, NotFoundError
 from app.domain.estimate import RunEstimate, check_against_dataset, estimate_run
+from app.domain.network_spec import NetworkSpec
 from app.domain.run_states import DatasetState
 from app.store.database import Database
 from app.store.events import announce_run
@@ -24,6 +25,9 @@ from app.store.schema import DatasetRow, ExperimentRow, ItemRow, RunRow
 from app.store.views import ExperimentView
 from app.web.errors import field_errors
 from app.web.state import services_of
+
+#: What `app.datasets` can make of any image; networks take 1 to 4.
+READABLE_CHANNELS = (1, 3)
 
 
 class PreviewWarning(BaseModel):
@@ -37,13 +41,14 @@ class PreviewWarning(BaseModel):
 
 
 class PreviewRun(BaseModel):
-    """What one run of the launch will be."""
+    """What one run of the launch will be; `batchnorm_momentum` is None where nothing is batch-normalised."""
 
     architecture: Architecture
     parameters: int
     steps_per_epoch: int
     updates: int
     memory_bytes: int
+    batchnorm_momentum: float | None
     seconds: float | None
     warnings: list[PreviewWarning]
 
@@ -128,7 +133,7 @@ def preview(request: Request, payload: Mapping[str, Any]) -> LaunchPreview:
                     measured_images_per_second=_measured_rate(session, config),
                 ),
             )
-            for config in spec.run_configs()
+            for config in spec.run_configs(training_items=len(plan.training))
         ]
         waiting = len(queue_positions(session))
     return LaunchPreview(
@@ -150,6 +155,7 @@ def _preview_run(config: RunConfig, estimate: RunEstimate) -> PreviewRun:
         steps_per_epoch=estimate.steps_per_epoch,
         updates=estimate.updates,
         memory_bytes=estimate.memory_bytes,
+        batchnorm_momentum=config.batchnorm_momentum if estimate.parameters.batchnorm_layers else None,
         seconds=estimate.seconds,
         warnings=[
             PreviewWarning(
@@ -175,6 +181,9 @@ def _plan(session: Session, spec: ExperimentSpec) -> _Plan:
             "or look at its page for what went wrong."
         )
         raise InvalidInputError(message, fields=[FieldError("dataset_id", message)])
+    if spec.image.channels not in READABLE_CHANNELS:
+        message = f"Received {spec.image.channels}, expected 1 (grey) or 3 (colour): images are read as one of these."
+        raise InvalidInputError(message, fields=[FieldError("image.channels", message)])
     items = dataset.items
     split = random_split(len(items), validation_fraction=spec.split.validation_fraction, seed=spec.split.seed)
     check_against_dataset(spec, training_items=len(split.training), validation_items=len(split.validation))
@@ -203,9 +212,14 @@ def _measured_rate(session: Session, config: RunConfig) -> float | None:
     )
     for stored, rate in recent:
         other = RunConfig.model_validate(stored)
-        if (other.network.base_filters, other.image) == (config.network.base_filters, config.image):
+        if (_without_momentum(other), other.image) == (_without_momentum(config), config.image):
             return float(rate)
     return None
+
+
+def _without_momentum(config: RunConfig) -> NetworkSpec:
+    # The one setting of a network that changes nothing about its speed.
+    return config.network.model_copy(update={"batchnorm_momentum": None})
 
 
 def spec_of_run(database: Database, run_id: int) -> ExperimentSpec:

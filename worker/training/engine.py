@@ -30,11 +30,14 @@ from worker.training.data import TrainingData
 from worker.training.devices import training_device_name
 from worker.training.early_stopping import EarlyStopping
 from worker.training.errors import TrainingError
-from worker.training.optimization import compile_model, make_loss, make_training_step
+from worker.training.final_surfaces import score_surfaces
+from worker.training.losses.building import make_loss
+from worker.training.losses.objective import make_objective
+from worker.training.optimization import compile_model, make_training_step
 from worker.training.pipeline import count_batches, epoch_order, iterate_batches
 from worker.training.recording import EpochResult, Recorder, StepResult, TrainingFacts
 from worker.training.reduce_lr import ReduceLearningRate
-from worker.training.validation import make_evaluation_step, validate
+from worker.training.validation import EvaluationStep, make_evaluation_step, validate
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +115,7 @@ def train(
         the resume needs is missing.
     """
     _check_data(config, data, sample_items=sample_items)
+    config = config.with_class_balance(float(data.training_masks.mean()))
     with _explaining_exhausted_memory(config):
         training = _Training(
             config, data, recorder=recorder, store=CheckpointStore(checkpoint_dir), should_stop=should_stop
@@ -149,8 +153,9 @@ class _Training:
         """Train from the epoch after `resume_epoch`."""
         config = self.config
         model = self._restored_or_new_model(resume_epoch)
-        loss = make_loss(focal_gamma=config.training.focal_gamma)
-        self.training_step = make_training_step(model, loss)
+        loss = make_loss(config.loss)
+        objective = make_objective(model, loss, auxiliary_weight=config.network.auxiliary_weight)
+        self.training_step = make_training_step(model, objective)
         evaluation_step = make_evaluation_step(model, loss)
         self.recorder.started(self._facts(model))
 
@@ -198,6 +203,7 @@ class _Training:
                     metrics=metrics,
                     seconds=time.perf_counter() - epoch_started_at,
                     samples=validation.samples,
+                    histograms=validation.histograms,
                     is_best=is_best,
                     best_val_jaccard=self._best_val_jaccard(),
                     best_epoch=self.early_stopping.best_epoch,
@@ -205,8 +211,33 @@ class _Training:
             )
             self.store.commit(epoch)
 
+        if not self._score_surfaces(evaluation_step, epoch=epoch):
+            return self._outcome(StopReason.CANCELLED, epoch)
         completed = epoch >= config.training.epochs
         return self._outcome(StopReason.COMPLETED if completed else StopReason.EARLY_STOPPING, epoch)
+
+    def _score_surfaces(self, evaluation_step: EvaluationStep, *, epoch: int) -> bool:
+        """Note what the outlines of the last and the best epoch score; whether it was not stopped."""
+        steps = {"last_": evaluation_step}
+        best = self.early_stopping.best_epoch
+        if best != epoch:
+            steps["best_"] = make_evaluation_step(self.store.load_model(best), make_loss(self.config.loss))
+        notes: dict[str, float | int] = {}
+        for prefix, step in steps.items():
+            scores = score_surfaces(
+                step,
+                self.data,
+                batch_size=self.config.model.batch_size,
+                prefix=prefix,
+                should_stop=self.should_stop,
+            )
+            if scores is None:
+                return False
+            notes |= scores
+        if best == epoch:
+            notes |= {name.replace("last_", "best_", 1): value for name, value in notes.items()}
+        self.recorder.note(notes)
+        return True
 
     def _restored_or_new_model(self, resume_epoch: int) -> keras.Model:
         record = self.store.prepare(resume_epoch)
@@ -219,11 +250,8 @@ class _Training:
             return self.store.load_model(resume_epoch)
         model = build_model(
             architecture=self.config.model.architecture,
-            height=self.config.image.height,
-            width=self.config.image.width,
-            channels=self.config.image.channels,
-            base_filters=self.config.network.base_filters,
-            batchnorm_momentum=self.config.network.batchnorm_momentum,
+            image=self.config.image,
+            network=self.config.network,
         )
         compile_model(model, self.config)
         return model
@@ -242,6 +270,7 @@ class _Training:
             validation_items=len(masks),
             validation_pixels=masks.size,
             validation_foreground_pixels=foreground,
+            training_foreground=float(self.data.training_masks.mean()),
         )
 
     def _train_epoch(self, epoch: int, *, learning_rate: float) -> _EpochTotals | None:

@@ -1,4 +1,4 @@
-"""Loss, optimizer and the compiled training step."""
+"""Optimizer and the compiled training step."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ import tensorflow as tf
 
 from app.domain.configuration import RunConfig
 from worker.training.counts import count_per_image
+from worker.training.losses.building import make_loss
+from worker.training.losses.objective import Objective
 
 TrainingStep = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
-
-
-def make_loss(*, focal_gamma: float) -> keras.losses.Loss:
-    """Return the binary focal loss without class balancing; its ``call`` gives one value a pixel."""
-    return keras.losses.BinaryFocalCrossentropy(gamma=focal_gamma)
 
 
 def compile_model(model: keras.Model, config: RunConfig) -> None:
@@ -25,13 +22,13 @@ def compile_model(model: keras.Model, config: RunConfig) -> None:
     """
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate=config.model.learning_rate, clipnorm=config.training.clipnorm),
-        loss=make_loss(focal_gamma=config.training.focal_gamma),
+        loss=make_loss(config.loss),
         jit_compile=False,
     )
     model.optimizer.build(model.trainable_variables)
 
 
-def make_training_step(model: keras.Model, loss: keras.losses.Loss) -> TrainingStep:
+def make_training_step(model: keras.Model, objective: Objective) -> TrainingStep:
     """Compile the step that updates `model` by one batch and returns the batch's loss and summed counts.
 
     Loss and counts are those of the forward pass before the update, with batch statistics. The batch axis is
@@ -45,9 +42,8 @@ def make_training_step(model: keras.Model, loss: keras.losses.Loss) -> TrainingS
     def training_step(images: tf.Tensor, masks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         targets = tf.cast(masks, tf.float32)[..., tf.newaxis]
         with tf.GradientTape() as tape:
-            probabilities = model(images, training=True)
-            value = loss(targets, probabilities)
-        gradients = tape.gradient(value, variables)
+            probabilities, value, minimised = objective(images, targets)
+        gradients = tape.gradient(minimised, variables)
         optimizer.apply(gradients, variables)
         return value, tf.reduce_sum(count_per_image(masks, tf.squeeze(probabilities, axis=-1)), axis=0)
 

@@ -6,6 +6,7 @@ when `Recorder.epoch` has returned.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,6 +34,8 @@ class TrainingFacts:
         Number of images.
     validation_pixels, validation_foreground_pixels : int
         Over all validation masks.
+    training_foreground : float
+        Share of the pixels of all training masks that is foreground, from which a class balance may be taken.
     """
 
     parameters: int
@@ -45,6 +48,7 @@ class TrainingFacts:
     validation_items: int
     validation_pixels: int
     validation_foreground_pixels: int
+    training_foreground: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,8 @@ class EpochResult:
     seconds : float
         Training, validation and checkpoint together.
     samples : tuple of SamplePrediction
+    histograms : ndarray of uint32, shape (validation items, 2, 256)
+        Probabilities of each validation item; see `app.domain.probability_histogram`.
     is_best : bool
         Whether this epoch has the best validation Jaccard so far.
     best_val_jaccard : float
@@ -122,6 +128,7 @@ class EpochResult:
     metrics: dict[str, float]
     seconds: float
     samples: tuple[SamplePrediction, ...]
+    histograms: NDArray[np.uint32]
     is_best: bool
     best_val_jaccard: float
     best_epoch: int
@@ -138,3 +145,6 @@ class Recorder(Protocol):
 
     def epoch(self, result: EpochResult) -> None:
         """Commit an epoch; when this returns, a resume will start from it."""
+
+    def note(self, facts: Mapping[str, float | int | bool | str]) -> None:
+        """Take facts that are found on the way; a later value replaces an earlier one of the same name."""

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.domain.configuration import ExperimentSpec
 from app.domain.errors import InvalidInputError
-from app.domain.presets import collapse_demo, report_preset
+from app.domain.presets import DEFAULT_PRESET, PRESETS
 from app.domain.run_states import DatasetState
 from app.store.queries import experiment_snapshot, list_datasets, list_experiments
 from app.web.launching import launch, spec_of_experiment, spec_of_run
@@ -20,6 +20,7 @@ from app.web.pages.launch_form import (
     model_fields,
     own_fields,
     payload_from_form,
+    summary_query,
     values_of_form,
     values_of_spec,
 )
@@ -42,7 +43,7 @@ def show_form(
     dataset: int | None = None,
     from_run: int | None = None,
     from_experiment: int | None = None,
-    preset: str = "report",
+    preset: str = DEFAULT_PRESET,
 ) -> Response:
     """Show the form, filled from a preset, a run or an experiment."""
     if from_run is not None:
@@ -51,14 +52,15 @@ def show_form(
         spec = spec_of_experiment(services.database, from_experiment)
     else:
         spec = _preset_spec(services, preset=preset, dataset_id=dataset)
-    return _show(request, services, values=values_of_spec(spec), error=None)
+        return _show(request, services, values=values_of_spec(spec), preset=preset)
+    return _show(request, services, values=values_of_spec(spec))
 
 
 def _preset_spec(services: Services, *, preset: str, dataset_id: int | None) -> ExperimentSpec:
     if dataset_id is None:
         ready = [view for view in list_datasets(services.database) if view.state == DatasetState.READY]
         dataset_id = ready[0].id if ready else 1
-    return collapse_demo(dataset_id) if preset == "collapse" else report_preset(dataset_id)
+    return PRESETS[preset if preset in PRESETS else DEFAULT_PRESET].make(dataset_id)
 
 
 @router.post("/experiments/new")
@@ -77,13 +79,23 @@ def _launch(request: Request, items: list[tuple[str, str]]) -> Response:
     return RedirectResponse(f"/experiments/{experiment.id}", status_code=303)
 
 
-def _show(request: Request, services: Services, *, values: dict[str, str], error: InvalidInputError | None) -> Response:
+def _show(
+    request: Request,
+    services: Services,
+    *,
+    values: dict[str, str],
+    error: InvalidInputError | None = None,
+    preset: str | None = None,
+) -> Response:
     errors: dict[str, str] = {item.field: item.message for item in error.fields} if error else {}
     context: dict[str, Any] = {
         "datasets": list_datasets(services.database),
         "sections": form_sections(),
         "own": own_fields(),
         "model_fields": model_fields,
+        "summary_query": summary_query,
+        "presets": PRESETS,
+        "preset": preset,
         "values": values,
         "chosen": chosen_models(values),
         "errors": errors,
