@@ -44,6 +44,15 @@ function showWhatCounts() {
   }
 }
 
+/** The summaries are of the models as they stand in the form. */
+function updateSummaryLinks() {
+  const settings = new URLSearchParams();
+  for (const element of form.querySelectorAll("[data-kind]")) {
+    if (/^(image|network)\./.test(element.name)) settings.set(element.name, element.type === "checkbox" ? String(element.checked) : element.value);
+  }
+  for (const link of form.querySelectorAll("[data-summary]")) link.href = `/models/summary?architecture=${link.dataset.summary}&${settings}`;
+}
+
 function paragraph(text, className = "") {
   const element = document.createElement("p");
   element.textContent = text;
@@ -82,6 +91,7 @@ function warningNote(warning) {
       if (input.type === "checkbox") input.checked = Boolean(warning.suggestion);
       else input.value = String(warning.suggestion);
       input.closest("details")?.setAttribute("open", "");
+      updateSummaryLinks();
       refresh();
     });
     note.append(" ", button);
@@ -104,7 +114,7 @@ function showPreview(data) {
     const swatch = document.createElement("span");
     swatch.className = "swatch";
     title.append(swatch, LABELS[run.architecture]);
-    block.append(title, paragraph(`${run.parameters.toLocaleString("en")} parameters, about ${size(run.memory_bytes)} of memory; ${run.steps_per_epoch} steps an epoch, ${run.updates.toLocaleString("en")} in all${run.seconds === null ? "" : `; about ${duration(run.seconds)} at the speed of the last run like it`}.`, "muted"));
+    block.append(title, paragraph(`${run.parameters.toLocaleString("en")} parameters, about ${size(run.memory_bytes)} of memory; ${run.steps_per_epoch} steps an epoch, ${run.updates.toLocaleString("en")} in all${run.batchnorm_momentum === null ? "" : `; batch-norm momentum ${run.batchnorm_momentum}`}${run.seconds === null ? "" : `; about ${duration(run.seconds)} at the speed of the last run like it`}.`, "muted"));
     parts.push(block);
     for (const warning of run.warnings) {
       if (seen.has(warning.message)) continue;
@@ -137,8 +147,10 @@ async function refresh() {
 }
 form.addEventListener("input", () => {
   showWhatCounts();
+  updateSummaryLinks();
   clearTimeout(waiting);
   waiting = setTimeout(refresh, 250);
 });
 showWhatCounts();
+updateSummaryLinks();
 refresh();
