@@ -79,7 +79,7 @@ def _measure(system: RunningSystem, *, steps: int) -> list[float]:
         run_id=claim.run_id,
         experiment_id=claim.experiment_id,
         attempt=claim.attempt,
-        config=spec.run_configs()[0],
+        config=spec.run_configs(training_items=65)[0],
         validation_item_ids=[],
         extra_facts={},
     )
@@ -123,6 +123,7 @@ def _facts() -> TrainingFacts:
         validation_items=1,
         validation_pixels=1,
         validation_foreground_pixels=1,
+        training_foreground=0.17,
     )
 
 

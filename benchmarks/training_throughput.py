@@ -25,12 +25,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.configuration import Architecture, ImageSpec, ModelSpec, NetworkSpec, RunConfig, TrainingSpec
+from app.domain.configuration import Architecture, ImageSpec, ModelSpec, RunConfig, TrainingSpec
+from app.domain.network_spec import NetworkSpec
 from worker.models.building import build_model
 from worker.training.data import TrainingData
 from worker.training.devices import enable_memory_growth, training_device_name
 from worker.training.engine import train
-from worker.training.optimization import make_loss
+from worker.training.losses.building import make_loss
 from worker.training.recording import EpochResult, StepResult, TrainingFacts
 
 TARGET = 0.97
@@ -115,15 +116,12 @@ def make_fit(data: TrainingData, config: RunConfig, *, jit_compile: bool | str) 
     keras.utils.set_random_seed(config.training.seed)
     model = build_model(
         architecture=config.model.architecture,
-        height=SIDE,
-        width=SIDE,
-        channels=3,
-        base_filters=FILTERS,
-        batchnorm_momentum=config.network.batchnorm_momentum,
+        image=config.image,
+        network=config.network,
     )
     model.compile(
         optimizer=keras.optimizers.Adam(config.model.learning_rate, clipnorm=config.training.clipnorm),
-        loss=make_loss(focal_gamma=config.training.focal_gamma),
+        loss=make_loss(config.loss),
         jit_compile=jit_compile,
     )
     targets: NDArray[np.float32] = data.training_masks[..., np.newaxis].astype(np.float32)

@@ -139,6 +139,7 @@ class RunRecorder:
                     "test_items": facts.test_items,
                     "precision": facts.precision,
                     "replicas": facts.replicas,
+                    "training_foreground": facts.training_foreground,
                     **self._extra_facts,
                 },
             )
@@ -218,7 +219,7 @@ class RunRecorder:
             HistoryTable.from_rows(rows),
             baselines=self._baselines,
             planned_updates=self._config.training.epochs * self._steps_per_epoch,
-            batchnorm_momentum=self._config.network.batchnorm_momentum,
+            batchnorm_momentum=self._config.moving_average_momentum,
             steps_per_epoch=self._steps_per_epoch,
             ended=ended,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,9 +17,7 @@ from app.domain.configuration import Architecture, ExperimentSpec
 from app.domain.dataset_import import ImportSpec
 from app.domain.errors import InvalidInputError
 from app.domain.headless_order import HeadlessOrder
-from app.domain.presets import collapse_demo, report_preset
-
-_PRESETS: Mapping[str, Callable[[int], ExperimentSpec]] = {"report": report_preset, "collapse": collapse_demo}
+from app.domain.presets import DEFAULT_PRESET, PRESETS, REPORT_MODELS
 
 
 def train(
@@ -27,7 +25,7 @@ def train(
         str, typer.Option(help="Folder of images and masks, or the number of a registered dataset.")
     ] = "",
     model: Annotated[str, typer.Option(help="Models, comma-separated: unet, attention-unet, attention-resunet.")] = "",
-    preset: Annotated[str, typer.Option(help=f"Settings to start from: {', '.join(_PRESETS)}.")] = "report",
+    preset: Annotated[str, typer.Option(help=f"Settings to start from: {', '.join(PRESETS)}.")] = DEFAULT_PRESET,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -88,10 +86,10 @@ def _start(order: HeadlessOrder, data_dir: Path | None) -> None:
 
 
 def _specification(preset: str, *, models: str, settings: Sequence[str], name: str, acknowledge: str) -> dict[str, Any]:
-    if preset not in _PRESETS:
-        raise InvalidInputError(f"Invalid preset: received {preset!r}, expected one of {', '.join(_PRESETS)}.")
-    payload = _PRESETS[preset](1).model_dump(mode="json")
-    known = {entry["architecture"]: entry for entry in report_preset(1).model_dump(mode="json")["models"]}
+    if preset not in PRESETS:
+        raise InvalidInputError(f"Invalid preset: received {preset!r}, expected one of {', '.join(PRESETS)}.")
+    payload = PRESETS[preset].make(1).model_dump(mode="json")
+    known = {model.architecture.value: model.model_dump(mode="json") for model in REPORT_MODELS}
     known |= {entry["architecture"]: entry for entry in payload["models"]}
     chosen = [part.strip() for part in models.split(",") if part.strip()] or [
         entry["architecture"] for entry in payload["models"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from app.domain.estimate import BATCHNORM_CONVERGENCE, convergence, initial_share, percent
+from app.domain.batchnorm import BATCHNORM_CONVERGENCE, convergence, initial_share, percent
 from app.domain.metrics import Baselines
 
 #: From this training Jaccard on, training has learned something that validation should show.

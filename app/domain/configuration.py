@@ -6,19 +6,21 @@ of the form's fields come from here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Any, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from app.domain.augmentation_spec import AugmentationSpec
+from app.domain.batchnorm import automatic_momentum
 from app.domain.data_findings import DataFindingCode
+from app.domain.loss_spec import LossSpec
+from app.domain.network_spec import NetworkSpec, Normalisation
 from app.domain.optimization_spec import OptimizerSpec, ScheduleSpec
 from app.domain.sampling_spec import SamplingSpec
 from app.domain.spec import Spec
 from app.domain.split_spec import SplitSpec
-
-SIZE_MULTIPLE = 16
 
 
 class Architecture(StrEnum):
@@ -67,37 +69,23 @@ class WorkerQueue(StrEnum):
         return f"{self.upper()} workers only"
 
 
-def _divisible_by_sixteen(value: int) -> int:
-    if value % SIZE_MULTIPLE:
-        lower = value - value % SIZE_MULTIPLE
-        raise ValueError(
-            f"{value} cannot be halved four times; use a multiple of {SIZE_MULTIPLE}, "
-            f"such as {max(lower, 32)} or {lower + SIZE_MULTIPLE}"
-        )
-    return value
-
-
-ImageSide = Annotated[int, Field(ge=32, le=2048), AfterValidator(_divisible_by_sixteen)]
-
-
 class ImageSpec(Spec):
     """Size and channels that the network sees."""
 
-    height: ImageSide = Field(
-        256, title="Image height", description="Pixels, a multiple of 16. Images are resized with antialiasing."
+    height: int = Field(
+        256,
+        ge=32,
+        le=2048,
+        title="Image height",
+        description="Pixels. Images are resized with antialiasing. Sides that cannot be halved often enough are "
+        "mirrored at the border inside the model.",
     )
-    width: ImageSide = Field(
-        256, title="Image width", description="Pixels, a multiple of 16. Masks are resized by nearest neighbour."
+    width: int = Field(
+        256, ge=32, le=2048, title="Image width", description="Pixels. Masks are resized by nearest neighbour."
     )
     channels: int = Field(
-        3, ge=1, le=3, title="Channels", description="3 for colour (grey images are repeated), 1 for grey."
+        3, ge=1, le=4, title="Channels", description="3 for colour (grey images are repeated), 1 for grey."
     )
-
-    @model_validator(mode="after")
-    def _no_two_channels(self) -> Self:
-        if self.channels == 2:
-            raise ValueError("channels must be 1 (grey) or 3 (colour)")
-        return self
 
 
 class ModelSpec(Spec):
@@ -110,37 +98,11 @@ class ModelSpec(Spec):
     )
 
 
-class NetworkSpec(Spec):
-    """Settings of the network that all models of the experiment share."""
-
-    base_filters: int = Field(
-        64,
-        ge=2,
-        le=128,
-        title="Base filters",
-        description="Filters of the first level; each deeper level doubles them. 64 in the reference, 8–16 on a CPU.",
-    )
-    batchnorm_momentum: float = Field(
-        0.99,
-        ge=0,
-        lt=1,
-        title="Batch-norm momentum",
-        description="How slowly the moving statistics follow. 0.99 (Keras' default) needs some 500 steps to converge.",
-    )
-
-
 class TrainingSpec(Spec):
     """How the models are trained."""
 
     epochs: int = Field(
         100, ge=1, le=10_000, title="Epochs", description="Upper limit; early stopping may end a run before."
-    )
-    focal_gamma: float = Field(
-        2.0,
-        ge=0,
-        le=10,
-        title="Focal loss γ",
-        description="Binary focal loss: how strongly easy pixels are discounted. 0 is plain cross-entropy.",
     )
     clipnorm: float = Field(
         1.0,
@@ -259,6 +221,7 @@ class ExperimentSpec(Spec):
     )
     image: ImageSpec = Field(default_factory=ImageSpec, title="Image")
     network: NetworkSpec = Field(default_factory=NetworkSpec, title="Network")
+    loss: LossSpec = Field(default_factory=LossSpec, title="Loss")
     split: SplitSpec = Field(default_factory=SplitSpec, title="Split")
     training: TrainingSpec = Field(
         default_factory=TrainingSpec,
@@ -282,6 +245,11 @@ class ExperimentSpec(Spec):
         min_length=1, max_length=8, title="Models", description="One run is trained for each."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_earlier_versions(cls, data: Any) -> Any:
+        return _with_loss_section(data)
+
     @model_validator(mode="after")
     def _models_differ(self) -> Self:
         names = [model.architecture for model in self.models]
@@ -289,12 +257,19 @@ class ExperimentSpec(Spec):
             raise ValueError("models must differ: each architecture may be chosen once")
         return self
 
-    def run_configs(self) -> tuple[RunConfig, ...]:
-        """Return the configuration of each run, in the order of `models`."""
+    def run_configs(self, *, training_items: int) -> tuple[RunConfig, ...]:
+        """Return the configuration of each run, in the order of `models`, with nothing left automatic.
+
+        Parameters
+        ----------
+        training_items : int
+            Items that train; with the batch size, they give the steps to which momentum is fitted.
+        """
         return tuple(
             RunConfig(
                 model=model,
-                network=self.network,
+                network=self._resolved_network(model, training_items=training_items),
+                loss=self.loss,
                 image=self.image,
                 training=self.training,
                 optimizer=self.optimizer,
@@ -305,15 +280,74 @@ class ExperimentSpec(Spec):
             for model in self.models
         )
 
+    def _resolved_network(self, model: ModelSpec, *, training_items: int) -> NetworkSpec:
+        if self.network.batchnorm_momentum is not None:
+            return self.network
+        momentum = automatic_momentum(
+            steps_per_epoch=-(-training_items // model.batch_size),
+            epochs=self.training.epochs,
+            early_stopping_patience=self.training.early_stopping_patience,
+        )
+        return self.network.model_copy(update={"batchnorm_momentum": momentum})
+
 
 class RunConfig(Spec):
-    """All that one run needs beside its experiment's dataset and split."""
+    """All that one run needs beside its experiment's dataset and split; nothing in it is left automatic."""
 
     model: ModelSpec
     network: NetworkSpec
+    loss: LossSpec = Field(default_factory=LossSpec)
     image: ImageSpec
     training: TrainingSpec
     optimizer: OptimizerSpec = Field(default_factory=OptimizerSpec)
     schedule: ScheduleSpec = Field(default_factory=ScheduleSpec)
     augmentation: AugmentationSpec = Field(default_factory=AugmentationSpec)
     sampling: SamplingSpec = Field(default_factory=SamplingSpec)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_earlier_versions(cls, data: Any) -> Any:
+        return _with_loss_section(data)
+
+    @model_validator(mode="after")
+    def _nothing_is_automatic(self) -> Self:
+        if self.network.batchnorm_momentum is None:
+            raise ValueError("network.batchnorm_momentum of a run must be a number: `run_configs` chooses one")
+        return self
+
+    @property
+    def batchnorm_momentum(self) -> float:
+        """Momentum of every batch normalisation of this run."""
+        momentum = self.network.batchnorm_momentum
+        if momentum is None:
+            raise AssertionError  # the validation above
+        return momentum
+
+    @property
+    def moving_average_momentum(self) -> float | None:
+        """Momentum of the averages that validation depends on; None if it depends on none.
+
+        Nothing is batch-normalised, or the statistics are re-estimated before every validation.
+        """
+        if self.network.normalisation != Normalisation.BATCH or self.training.precise_batchnorm:
+            return None
+        return self.batchnorm_momentum
+
+    def with_class_balance(self, foreground_fraction: float) -> RunConfig:
+        """Return this configuration with the weights of the loss taken from the training masks, if they are to be.
+
+        Parameters
+        ----------
+        foreground_fraction : float
+            Share of the pixels of all training masks that is foreground, 0 to 1.
+        """
+        return self.model_copy(update={"loss": self.loss.balanced(foreground_fraction)})
+
+
+def _with_loss_section(data: Any) -> Any:
+    """Read what was stored before losses could be chosen: the focal loss's γ stood among the training's settings."""
+    training = data.get("training") if isinstance(data, Mapping) else None
+    if not isinstance(training, Mapping) or "focal_gamma" not in training or "loss" in data:
+        return data
+    rest = {name: value for name, value in training.items() if name != "focal_gamma"}
+    return {**data, "training": rest, "loss": {"focal_gamma": training["focal_gamma"]}}

@@ -1,7 +1,5 @@
-"""What a training will cost and what will go wrong, computed before it starts.
-
-Parameters are exact: sums over the layers of the three architectures, which the tests hold against the built
-models. Memory and time are estimates.
+"""What a training will cost and what will go wrong, computed before it starts: exact parameters, estimated memory and
+time, and warnings.
 """
 
 from __future__ import annotations
@@ -12,22 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from app.domain.batchnorm import advised_momentum, batchnorm_warning
 from app.domain.configuration import Architecture, ExperimentSpec, RunConfig
 from app.domain.errors import FieldError, InvalidInputError
+from app.domain.model_summary import ParameterCount, parameter_count, training_memory_bytes
 from app.domain.split_spec import SplitSpec, SplitStrategy
-
-LEVELS = 5
-BYTES_PER_FLOAT = 4
-
-#: Adam keeps a first and a second moment for each weight that it trains.
-ADAM_SLOTS = 2
-
-#: Moving statistics count as converged from updates × (1 − momentum) = 5 on: they then keep e⁻⁵ = 0.7 % of their
-#: initial values (CAUSES, *batchnorm-lag*: static evidence).
-BATCHNORM_CONVERGENCE = 5.0
-
-#: The momentum to advise: with it, all else equal, the reproduced collapse ended at 0.42 instead of 1e-11 (DESIGN, §1).
-ADVISED_MOMENTUM = 0.9
 
 #: Fewer validation items make the score itself uncertain (CAUSES, *validation-small*: n_val < 10).
 FEW_VALIDATION_ITEMS = 10
@@ -78,30 +65,6 @@ class EstimateWarning:
 
 
 @dataclass(frozen=True, slots=True)
-class ParameterCount:
-    """Number of weights of a network.
-
-    Parameters
-    ----------
-    total : int
-        All weights.
-    non_trainable : int
-        Moving means and variances among them.
-    batchnorm_layers : int
-        How many batch normalisations there are.
-    """
-
-    total: int
-    non_trainable: int
-    batchnorm_layers: int
-
-    @property
-    def trainable(self) -> int:
-        """Weights that the optimizer changes."""
-        return self.total - self.non_trainable
-
-
-@dataclass(frozen=True, slots=True)
 class RunEstimate:
     """What one run will cost.
 
@@ -110,7 +73,7 @@ class RunEstimate:
     parameters : ParameterCount
         Exact.
     memory_bytes : int
-        Rough; see `memory_bytes`.
+        Rough; see `app.domain.model_summary.training_memory_bytes`.
     steps_per_epoch, updates : int
         Optimizer steps an epoch, and in all planned epochs.
     seconds : float or None
@@ -127,208 +90,9 @@ class RunEstimate:
     warnings: tuple[EstimateWarning, ...]
 
 
-# === Layers ===
-
-
-@dataclass(frozen=True, slots=True)
-class _Layer:
-    """One layer: its weights, and the size of its output as channels × (pixels of the input / `shrink`²)."""
-
-    weights: int
-    channels: int
-    shrink: int
-    is_batchnorm: bool = False
-
-
-def _convolution(kernel: int, incoming: int, outgoing: int, *, shrink: int) -> _Layer:
-    # A transposed convolution has as many weights: kernel² × in × out, and a bias.
-    return _Layer(kernel * kernel * incoming * outgoing + outgoing, outgoing, shrink)
-
-
-def _batchnorm(channels: int, *, shrink: int) -> _Layer:
-    # Scale, offset, moving mean, moving variance.
-    return _Layer(4 * channels, channels, shrink, is_batchnorm=True)
-
-
-def _weightless(channels: int, *, shrink: int) -> _Layer:
-    return _Layer(0, channels, shrink)
-
-
-def _plain_block(incoming: int, filters: int, *, shrink: int) -> Iterator[_Layer]:
-    for channels in (incoming, filters):
-        yield _convolution(3, channels, filters, shrink=shrink)
-        yield _batchnorm(filters, shrink=shrink)
-        yield _weightless(filters, shrink=shrink)  # ReLU
-
-
-def _residual_block(incoming: int, filters: int, *, shrink: int) -> Iterator[_Layer]:
-    yield _convolution(3, incoming, filters, shrink=shrink)
-    yield _batchnorm(filters, shrink=shrink)
-    yield _weightless(filters, shrink=shrink)  # ReLU
-    yield _convolution(3, filters, filters, shrink=shrink)
-    yield _batchnorm(filters, shrink=shrink)
-    yield _convolution(1, incoming, filters, shrink=shrink)
-    yield _batchnorm(filters, shrink=shrink)
-    yield _weightless(filters, shrink=shrink)  # sum
-    yield _weightless(filters, shrink=shrink)  # ReLU
-
-
-def _attention(skip: int, coarse: int, filters: int, *, shrink: int) -> Iterator[_Layer]:
-    # The gate of the coarser map.
-    yield _convolution(1, coarse, filters, shrink=2 * shrink)
-    yield _batchnorm(filters, shrink=2 * shrink)
-    yield _weightless(filters, shrink=2 * shrink)  # ReLU
-    # The attention itself, at the coarser resolution.
-    yield _convolution(2, skip, filters, shrink=2 * shrink)  # θ
-    yield _convolution(1, filters, filters, shrink=2 * shrink)  # φ
-    yield _convolution(3, filters, filters, shrink=2 * shrink)  # φ, transposed
-    yield _weightless(filters, shrink=2 * shrink)  # sum
-    yield _weightless(filters, shrink=2 * shrink)  # ReLU
-    yield _convolution(1, filters, 1, shrink=2 * shrink)
-    yield _weightless(1, shrink=2 * shrink)  # sigmoid
-    # And back at the skip's.
-    yield _weightless(1, shrink=shrink)  # upsampling
-    yield _weightless(skip, shrink=shrink)  # repeated over the channels
-    yield _weightless(skip, shrink=shrink)  # product
-    yield _convolution(1, skip, skip, shrink=shrink)
-    yield _batchnorm(skip, shrink=shrink)
-
-
-def _layers(*, architecture: Architecture, channels: int, base_filters: int) -> Iterator[_Layer]:
-    block = _residual_block if architecture is Architecture.ATTENTION_RESUNET else _plain_block
-    incoming = channels
-    for level in range(LEVELS):
-        filters, shrink = base_filters << level, 1 << level
-        yield from block(incoming, filters, shrink=shrink)
-        if level < LEVELS - 1:
-            yield _weightless(filters, shrink=2 * shrink)  # pooling
-        incoming = filters
-    for level in reversed(range(LEVELS - 1)):
-        filters, shrink = base_filters << level, 1 << level
-        if architecture is not Architecture.UNET:
-            yield from _attention(filters, incoming, filters, shrink=shrink)
-        yield _weightless(incoming, shrink=shrink)  # upsampling
-        yield _weightless(incoming + filters, shrink=shrink)  # concatenation
-        yield from block(incoming + filters, filters, shrink=shrink)
-        incoming = filters
-    yield _convolution(1, incoming, 1, shrink=1)
-    yield _batchnorm(1, shrink=1)
-    yield _weightless(1, shrink=1)  # sigmoid
-
-
-# === Size ===
-
-
-def parameter_count(*, architecture: Architecture, channels: int, base_filters: int) -> ParameterCount:
-    """Count a network's weights, exactly, without building it.
-
-    Examples
-    --------
-    >>> parameter_count(architecture=Architecture.UNET, channels=3, base_filters=64)
-    ParameterCount(total=31402501, non_trainable=11778, batchnorm_layers=19)
-    """
-    layers = tuple(_layers(architecture=architecture, channels=channels, base_filters=base_filters))
-    return ParameterCount(
-        total=sum(layer.weights for layer in layers),
-        # Half of a normalisation's weights: the moving mean and variance.
-        non_trainable=sum(layer.weights // 2 for layer in layers if layer.is_batchnorm),
-        batchnorm_layers=sum(layer.is_batchnorm for layer in layers),
-    )
-
-
-def memory_bytes(
-    *, architecture: Architecture, channels: int, base_filters: int, height: int, width: int, batch_size: int
-) -> int:
-    """Estimate the memory of one training step, roughly.
-
-    Counted, in float32: the weights, one gradient and two Adam moments for each trained weight, the input batch, the
-    output of every layer (kept for the backward pass), and the gradients of the largest output and its input. Not
-    counted: the framework itself (some 500 MB on a CPU, 1 GB on a GPU), the workspaces of convolutions, cached images,
-    fragmentation. Frameworks fuse some layers, so that a real step may need less, too; take it for the order of
-    magnitude.
-    """
-    parameters = parameter_count(architecture=architecture, channels=channels, base_filters=base_filters)
-    pixels = height * width
-    outputs = [
-        layer.channels * pixels // (layer.shrink * layer.shrink)
-        for layer in _layers(architecture=architecture, channels=channels, base_filters=base_filters)
-    ]
-    per_image = channels * pixels + sum(outputs) + 2 * max(outputs)
-    floats = parameters.total + (1 + ADAM_SLOTS) * parameters.trainable + batch_size * per_image
-    return BYTES_PER_FLOAT * floats
-
-
 def steps_per_epoch(training_items: int, batch_size: int) -> int:
     """Return the optimizer steps of an epoch; the last batch may be smaller."""
     return math.ceil(training_items / batch_size)
-
-
-# === Batch normalisation ===
-
-
-def convergence(*, updates: int, momentum: float) -> float:
-    """Return updates × (1 − momentum): how many time constants the moving statistics have had."""
-    return updates * (1 - momentum)
-
-
-def initial_share(*, updates: int, momentum: float) -> float:
-    """Return momentum^updates: the share of their initial values that the moving statistics still hold (0 to 1)."""
-    return float(momentum**updates)
-
-
-def percent(share: float) -> str:
-    """Write a share; one below a percent keeps a digit, because "0 %" would deny it.
-
-    Examples
-    --------
-    >>> percent(0.4475), percent(0.0066)
-    ('45 %', '0.7 %')
-    """
-    return f"{100 * share:.0f} %" if share >= 0.01 else f"{100 * share:.1g} %"
-
-
-def advised_momentum(updates: int) -> float | None:
-    """Return a momentum with which the statistics converge in `updates`; None if no sensible one exists.
-
-    0.9 where that is enough; less for shorter trainings, rounded down to a twentieth, down to 0.5: below, a single
-    batch would decide.
-    """
-    if convergence(updates=updates, momentum=ADVISED_MOMENTUM) >= BATCHNORM_CONVERGENCE - 1e-9:
-        return ADVISED_MOMENTUM
-    if updates < 1:
-        return None
-    momentum = math.floor(20 * (1 - BATCHNORM_CONVERGENCE / updates) + 1e-9) / 20
-    return momentum if momentum >= 0.5 else None
-
-
-def batchnorm_warning(*, updates: int, momentum: float) -> str | None:
-    """Say that the moving statistics will not converge, and what would help; None if they will.
-
-    Parameters
-    ----------
-    updates : int
-        Optimizer steps of the whole plan.
-    momentum : float
-        Momentum of the batch normalisations.
-
-    References
-    ----------
-    Wu & Johnson 2021, "Rethinking 'Batch' in BatchNorm", arXiv 2105.07576.
-    """
-    if convergence(updates=updates, momentum=momentum) >= BATCHNORM_CONVERGENCE - 1e-9:
-        return None
-    share = percent(initial_share(updates=updates, momentum=momentum))
-    message = (
-        f"The moving statistics will not converge in {updates} updates: they keep {share} of their initial values, so "
-        "that validation may collapse while training looks well"
-    )
-    advised = advised_momentum(updates)
-    if advised is None or advised >= momentum:
-        return f"{message}."
-    return f"{message}; momentum {advised:g} would converge."
-
-
-# === The whole run ===
 
 
 def estimate_run(
@@ -359,17 +123,11 @@ def estimate_run(
         images = training_items + VALIDATION_SHARE_OF_STEP * validation_items
         seconds = epochs * images / measured_images_per_second
     return RunEstimate(
-        parameters=parameter_count(
+        parameters=parameter_count(architecture=config.model.architecture, image=config.image, network=config.network),
+        memory_bytes=training_memory_bytes(
             architecture=config.model.architecture,
-            channels=config.image.channels,
-            base_filters=config.network.base_filters,
-        ),
-        memory_bytes=memory_bytes(
-            architecture=config.model.architecture,
-            channels=config.image.channels,
-            base_filters=config.network.base_filters,
-            height=config.image.height,
-            width=config.image.width,
+            image=config.image,
+            network=config.network,
             batch_size=config.model.batch_size,
         ),
         steps_per_epoch=steps,
@@ -414,7 +172,9 @@ def _more_validation_items(split: SplitSpec) -> tuple[str, str]:
 
 
 def _batchnorm_warnings(config: RunConfig, *, updates: int) -> Iterator[EstimateWarning]:
-    momentum = config.network.batchnorm_momentum
+    momentum = config.moving_average_momentum
+    if momentum is None:
+        return
     message = batchnorm_warning(updates=updates, momentum=momentum)
     patience = config.training.early_stopping_patience
     if message is None and patience:

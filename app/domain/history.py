@@ -16,6 +16,13 @@ HISTORY_COLUMNS = (
     *VALIDATION_COLUMNS,
     "val_jaccard_image_mean",
     "val_predicted_foreground",
+    "val_specificity",
+    "val_average_precision",
+    "val_best_threshold",
+    "val_best_threshold_jaccard",
+    "val_calibration_error",
+    "val_jaccard_image_low",
+    "val_jaccard_image_high",
 )
 
 #: Columns of the step table. `elapsed_seconds` counts from the start of the attempt.

@@ -97,6 +97,12 @@ class ConfusionCounts:
         return self.true_positive / actual if actual else 1.0
 
     @property
+    def specificity(self) -> float:
+        """TN / (TN + FP); 1 when the mask is full."""
+        background = self.true_negative + self.false_positive
+        return self.true_negative / background if background else 1.0
+
+    @property
     def accuracy(self) -> float:
         """Share of pixels that agree; 1 for no pixels."""
         return (self.true_positive + self.true_negative) / self.total if self.total else 1.0

@@ -16,6 +16,9 @@ from app.domain.run_states import DatasetState
 from app.store.experiments import Fold
 from app.store.schema import DatasetRow, ItemRow
 
+#: What `app.datasets` can make of any image; networks take 1 to 4.
+READABLE_CHANNELS = (1, 3)
+
 
 @dataclass(frozen=True, slots=True)
 class LaunchPlan:
@@ -57,8 +60,8 @@ def plan_launch(session: Session, spec: ExperimentSpec) -> LaunchPlan:
     Raises
     ------
     InvalidInputError
-        There is no such dataset, it is not ready, its items cannot be divided as asked, or a batch is larger than a
-        training set.
+        There is no such dataset, it is not ready, its images cannot be read with as many channels, its items cannot be
+        divided as asked, or a batch is larger than a training set.
     """
     dataset = session.get(DatasetRow, spec.dataset_id)
     if dataset is None:
@@ -70,6 +73,9 @@ def plan_launch(session: Session, spec: ExperimentSpec) -> LaunchPlan:
             "or look at its page for what went wrong."
         )
         raise InvalidInputError(message, fields=[FieldError("dataset_id", message)])
+    if spec.image.channels not in READABLE_CHANNELS:
+        message = f"Received {spec.image.channels}, expected 1 (grey) or 3 (colour): images are read as one of these."
+        raise InvalidInputError(message, fields=[FieldError("image.channels", message)])
     items = [split_item(row) for row in dataset.items]
     split = plan_split(items, spec.split)
     check_against_dataset(spec, folds=[FoldSize(len(fold.training), len(fold.validation)) for fold in split.folds])

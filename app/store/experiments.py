@@ -31,7 +31,8 @@ def create_experiment(
 ) -> ExperimentRow:
     """Write a launch: the experiment with its split (item ids) and one queued run for each model and fold.
 
-    `queue` is where the runs wait if not in the queue of the specification.
+    What the specification leaves automatic fits the items of each run's own fold. `queue` is where the runs wait if not
+    in the queue of the specification.
     """
     experiment = ExperimentRow(
         name=spec.name or dataset.name,
@@ -41,7 +42,8 @@ def create_experiment(
         folds=[{"training": list(fold.training), "validation": list(fold.validation)} for fold in folds],
         test_items=list(test_items),
     )
-    for config in spec.run_configs():
+    configs_of_folds = [spec.run_configs(training_items=len(fold.training)) for fold in folds]
+    for configs in zip(*configs_of_folds, strict=True):
         experiment.runs += [
             RunRow(
                 architecture=config.model.architecture,
@@ -51,7 +53,7 @@ def create_experiment(
                 queue=queue or spec.queue,
                 epochs_planned=config.training.epochs,
             )
-            for fold in range(len(folds))
+            for fold, config in enumerate(configs)
         ]
     session.add(experiment)
     session.flush()

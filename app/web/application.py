@@ -21,7 +21,7 @@ from app.store.schema_version import ensure_current
 from app.store.stream import Announcer, connect
 from app.store.task_queue import Doorbell, create_celery
 from app.web import artifacts as artifact_routes
-from app.web.api import datasets, events, experiments, health, runs, workers
+from app.web.api import datasets, events, experiments, health, models, runs, workers
 from app.web.errors import install_error_handlers
 from app.web.live import LiveHub
 from app.web.pages import all_routers
@@ -81,7 +81,7 @@ def create_app(settings: Settings, *, redis_url: str) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
     app.add_middleware(SecurityMiddleware, settings=settings)
     install_error_handlers(app, render_error)
-    for resource in (health, runs, experiments, datasets, workers, events, artifact_routes):
+    for resource in (health, runs, experiments, datasets, models, workers, events, artifact_routes):
         app.include_router(resource.router)
     for router in all_routers:
         app.include_router(router)

@@ -15,6 +15,7 @@ from app.datasets.splits.preview import FoldPreview, preview_split
 from app.datasets.splits.recommendation import recommend
 from app.domain.configuration import Architecture, RunConfig
 from app.domain.estimate import RunEstimate, estimate_run
+from app.domain.network_spec import NetworkSpec
 from app.domain.split_spec import SplitSpec, SplitStrategy
 from app.launching.gate import fatal_of
 from app.launching.planning import LaunchPlan, plan_launch
@@ -41,7 +42,7 @@ class PreviewWarning(BaseModel):
 class PreviewRun(BaseModel):
     """What one run of the launch will be; `runs` is how many of them there will be, one for each fold.
 
-    With folds, the one with the fewest training items.
+    With folds, the one with the fewest training items. `batchnorm_momentum` is None where nothing is batch-normalised.
     """
 
     architecture: Architecture
@@ -50,6 +51,7 @@ class PreviewRun(BaseModel):
     steps_per_epoch: int
     updates: int
     memory_bytes: int
+    batchnorm_momentum: float | None
     seconds: float | None
     warnings: list[PreviewWarning]
 
@@ -140,7 +142,7 @@ def preview(request: Request, payload: Mapping[str, Any]) -> LaunchPreview:
                     measured_images_per_second=_measured_rate(session, config),
                 ),
             )
-            for config in spec.run_configs()
+            for config in spec.run_configs(training_items=size.training)
         ]
         waiting = len(queue_positions(session))
         split = _split_view(plan, spec.split)
@@ -199,6 +201,7 @@ def _preview_run(config: RunConfig, estimate: RunEstimate, *, runs: int) -> Prev
         steps_per_epoch=estimate.steps_per_epoch,
         updates=estimate.updates,
         memory_bytes=estimate.memory_bytes,
+        batchnorm_momentum=config.batchnorm_momentum if estimate.parameters.batchnorm_layers else None,
         seconds=estimate.seconds,
         warnings=[
             PreviewWarning(
@@ -227,6 +230,11 @@ def _measured_rate(session: Session, config: RunConfig) -> float | None:
     )
     for stored, rate in recent:
         other = RunConfig.model_validate(stored)
-        if (other.network.base_filters, other.image) == (config.network.base_filters, config.image):
+        if (_without_momentum(other), other.image) == (_without_momentum(config), config.image):
             return float(rate)
     return None
+
+
+def _without_momentum(config: RunConfig) -> NetworkSpec:
+    # The one setting of a network that changes nothing about its speed.
+    return config.network.model_copy(update={"batchnorm_momentum": None})

@@ -53,6 +53,15 @@ function showWhatCounts() {
   }
 }
 
+/** The summaries are of the models as they stand in the form. */
+function updateSummaryLinks() {
+  const settings = new URLSearchParams();
+  for (const element of form.querySelectorAll("[data-kind]:not(:disabled)")) {
+    if (/^(image|network)\./.test(element.name)) settings.set(element.name, element.type === "checkbox" ? String(element.checked) : element.value);
+  }
+  for (const link of form.querySelectorAll("[data-summary]")) link.href = `/models/summary?architecture=${link.dataset.summary}&${settings}`;
+}
+
 function paragraph(text, className = "") {
   const element = document.createElement("p");
   element.textContent = text;
@@ -91,6 +100,7 @@ function warningNote(warning) {
       if (input.type === "checkbox") input.checked = Boolean(warning.suggestion);
       else input.value = String(warning.suggestion);
       input.closest("details")?.setAttribute("open", "");
+      updateSummaryLinks();
       refresh();
     });
     note.append(" ", button);
@@ -146,7 +156,7 @@ function showPreview(data) {
     const swatch = document.createElement("span");
     swatch.className = "swatch";
     title.append(swatch, LABELS[run.architecture]);
-    block.append(title, paragraph(`${run.runs > 1 ? `${run.runs} runs, one for each fold, of ` : ""}${run.parameters.toLocaleString("en")} parameters, about ${size(run.memory_bytes)} of memory; ${run.steps_per_epoch} steps an epoch, ${run.updates.toLocaleString("en")} in all${run.seconds === null ? "" : `; about ${duration(run.seconds)} at the speed of the last run like it`}.`, "muted"));
+    block.append(title, paragraph(`${run.runs > 1 ? `${run.runs} runs, one for each fold, of ` : ""}${run.parameters.toLocaleString("en")} parameters, about ${size(run.memory_bytes)} of memory; ${run.steps_per_epoch} steps an epoch, ${run.updates.toLocaleString("en")} in all${run.batchnorm_momentum === null ? "" : `; batch-norm momentum ${run.batchnorm_momentum}`}${run.seconds === null ? "" : `; about ${duration(run.seconds)} at the speed of the last run like it`}.`, "muted"));
     parts.push(block);
     for (const warning of run.warnings) {
       if (seen.has(warning.message)) continue;
@@ -179,8 +189,10 @@ async function refresh() {
 }
 form.addEventListener("input", () => {
   showWhatCounts();
+  updateSummaryLinks();
   clearTimeout(waiting);
   waiting = setTimeout(refresh, 250);
 });
 showWhatCounts();
+updateSummaryLinks();
 refresh();

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.watching import REFUSED
@@ -15,7 +15,7 @@ from tests.processes import Segscope
 pytestmark = pytest.mark.browser
 
 WRONG = {
-    "image.height": ("100", "multiple of 16"),
+    "image.height": ("20", "at least 32"),
     "training.epochs": ("0", "at least 1"),
     "models.unet.learning_rate": ("abc", "expected a number"),
 }
@@ -108,7 +108,7 @@ def test_the_suggestion_of_the_batch_norm_warning_sets_the_momentum(
     open_page: OpenPage, live_server: Segscope, beads: int
 ) -> None:
     page = open_page(base_url=live_server.url, allow=(REFUSED,))
-    page.goto(f"/experiments/new?dataset={beads}")
+    page.goto(f"/experiments/new?dataset={beads}&preset=report")
     # Sixteen images a step are more than this dataset has.
     page.get_by_role("checkbox", name="Attention UNet", exact=True).uncheck()
     page.get_by_role("checkbox", name="Attention ResUNet").uncheck()
@@ -121,6 +121,74 @@ def test_the_suggestion_of_the_batch_norm_warning_sets_the_momentum(
     # The estimate is asked for again, with the new value.
     expect(button).to_have_count(0)
     expect(page.locator("#preview")).to_contain_text("parameters")
+
+
+def test_the_automatic_momentum_is_shown_before_the_launch(
+    open_page: OpenPage, live_server: Segscope, beads: int
+) -> None:
+    page = open_page(base_url=live_server.url, allow=(REFUSED,))
+    page.goto(f"/experiments/new?dataset={beads}")
+    expect(page.get_by_role("link", name="Recommended")).to_have_attribute("aria-current", "page")
+    page.get_by_role("checkbox", name="Attention UNet", exact=True).uncheck()
+    page.get_by_role("checkbox", name="Attention ResUNet").uncheck()
+    expect(_input(page, "network.batchnorm_momentum")).to_have_value("")
+    # Ten items in batches of eight: two steps an epoch, of which early stopping may leave sixteen.
+    expect(page.locator("#preview")).to_contain_text("batch-norm momentum 0.8")
+    page.locator('select[name="network.normalisation"]').select_option("group")
+    expect(page.locator("#preview")).not_to_contain_text("momentum")
+    expect(_input(page, "network.batchnorm_momentum")).to_be_hidden()
+
+
+def test_settings_of_every_kind_are_read_by_the_page(open_page: OpenPage, live_server: Segscope, beads: int) -> None:
+    page = open_page(base_url=live_server.url, allow=(REFUSED,))
+    sent: list[Any] = []
+
+    def hear(request: Request) -> None:
+        if request.url.endswith("/api/preview"):
+            sent.append(request.post_data_json)
+
+    page.on("request", hear)
+    page.goto(f"/experiments/new?dataset={beads}")
+    advanced = page.locator('[data-section="network"] details')
+    expect(_input(page, "network.groups")).to_be_hidden()
+    advanced.locator("summary").click()
+    page.get_by_label("Deep supervision").check()
+    page.get_by_label("Final batch normalisation").uncheck()
+    page.locator('select[name="loss.kind"]').select_option("tversky")
+    expect(page.get_by_label("Tversky α", exact=True)).to_be_visible()
+    expect(page.get_by_label("Focal γ", exact=True)).to_be_hidden()
+    _input(page, "network.batchnorm_momentum").fill("0.85")
+    with page.expect_response("**/api/preview"):
+        page.get_by_label("Tversky α", exact=True).fill("0.4")
+    last = sent[-1]
+    assert last["network"]["deep_supervision"] is True
+    assert last["network"]["final_batchnorm"] is False
+    assert last["network"]["batchnorm_momentum"] == 0.85
+    assert last["loss"]["kind"] == "tversky"
+    assert last["loss"]["tversky_alpha"] == 0.4
+    assert last["queue"] is None
+    assert last["dataset_id"] == beads
+    # What is wrong behind a closed disclosure opens it.
+    advanced.locator("summary").click()
+    expect(_input(page, "network.dropout")).to_be_hidden()
+    _input(page, "network.dropout").evaluate("input => { input.value = '7'; }")
+    _input(page, "network.base_filters").fill("9")
+    expect(_input(page, "network.dropout")).to_be_visible()
+    expect(page.locator("#field-network-dropout-error")).to_contain_text("at most 0.5")
+
+
+def test_the_summary_is_of_the_model_in_the_form(open_page: OpenPage, live_server: Segscope, beads: int) -> None:
+    page = open_page(base_url=live_server.url, allow=(REFUSED,))
+    page.goto(f"/experiments/new?dataset={beads}")
+    _input(page, "network.base_filters").fill("4")
+    _input(page, "image.height").fill("250")
+    page.get_by_role("link", name="Summary of Attention ResUNet").click()
+    page.wait_for_url("**/models/summary?architecture=attention-resunet*")
+    expect(page.get_by_role("heading", name="Attention ResUNet")).to_be_visible()
+    expect(page.get_by_text("250×256×3, 4 base filters")).to_be_visible()
+    expect(page.get_by_text("mirrored at the border")).to_be_visible()
+    page.get_by_role("link", name="UNet", exact=True).click()
+    expect(page.get_by_text("250×256×3, 4 base filters")).to_be_visible()
 
 
 def test_a_run_is_cloned_into_a_prefilled_form(page: Page, finished_run: dict[str, Any], beads: int) -> None:

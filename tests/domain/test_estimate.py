@@ -1,8 +1,7 @@
-"""Estimates against the reference's figures, hand-computed values, and the built models."""
+"""What a training will cost and what will go wrong, against hand-computed values."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from app.domain.configuration import (
     ExperimentSpec,
     ImageSpec,
     ModelSpec,
-    NetworkSpec,
     RunConfig,
     TrainingSpec,
 )
@@ -21,71 +19,14 @@ from app.domain.estimate import (
     EstimateWarning,
     EstimateWarningCode,
     FoldSize,
-    ParameterCount,
-    advised_momentum,
-    batchnorm_warning,
     check_against_dataset,
-    convergence,
     estimate_run,
-    initial_share,
-    memory_bytes,
-    parameter_count,
     steps_per_epoch,
 )
+from app.domain.model_summary import parameter_count, training_memory_bytes
+from app.domain.network_spec import NetworkSpec
 from app.domain.presets import collapse_demo, report_preset
 from app.domain.split_spec import SplitSpec
-
-
-@pytest.mark.parametrize(
-    ("architecture", "channels", "expected"),
-    [
-        (Architecture.UNET, 3, ParameterCount(31_402_501, 11_778, 19)),
-        (Architecture.ATTENTION_UNET, 3, ParameterCount(37_334_665, 15_618, 27)),
-        (Architecture.ATTENTION_RESUNET, 3, ParameterCount(39_090_377, 21_506, 36)),
-        (Architecture.UNET, 1, ParameterCount(31_401_349, 11_778, 19)),
-        (Architecture.ATTENTION_UNET, 1, ParameterCount(37_333_513, 15_618, 27)),
-        (Architecture.ATTENTION_RESUNET, 1, ParameterCount(39_089_097, 21_506, 36)),
-    ],
-)
-def test_parameters_of_the_reference(architecture: Architecture, channels: int, expected: ParameterCount) -> None:
-    assert parameter_count(architecture=architecture, channels=channels, base_filters=64) == expected
-    assert expected.trainable == expected.total - expected.non_trainable
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("channels", "base_filters"), [(3, 2), (1, 7), (3, 16)])
-@pytest.mark.parametrize("architecture", Architecture)
-def test_parameters_of_the_built_models(architecture: Architecture, channels: int, base_filters: int) -> None:
-    building = pytest.importorskip("worker.models.building")
-    model = building.build_model(
-        architecture=architecture,
-        height=32,
-        width=32,
-        channels=channels,
-        base_filters=base_filters,
-        batchnorm_momentum=0.99,
-    )
-    assert parameter_count(architecture=architecture, channels=channels, base_filters=base_filters) == ParameterCount(
-        total=model.count_params(),
-        non_trainable=sum(math.prod(weight.shape) for weight in model.non_trainable_weights),
-        batchnorm_layers=building.count_batchnorm_layers(model),
-    )
-
-
-def test_memory_grows_with_batch_and_image_but_weights_do_not() -> None:
-    def memory(batch_size: int, side: int) -> int:
-        return memory_bytes(
-            architecture=Architecture.UNET,
-            channels=3,
-            base_filters=64,
-            height=side,
-            width=side,
-            batch_size=batch_size,
-        )
-
-    weights = 4 * (31_402_501 + 3 * (31_402_501 - 11_778))
-    assert memory(2, 256) - weights == 2 * (memory(1, 256) - weights)
-    assert memory(1, 512) - weights == 4 * (memory(1, 256) - weights)
 
 
 @pytest.mark.parametrize(("items", "batch", "steps"), [(65, 8, 9), (65, 16, 5), (64, 16, 4), (1, 512, 1), (0, 8, 0)])
@@ -93,50 +34,16 @@ def test_steps_per_epoch(items: int, batch: int, steps: int) -> None:
     assert steps_per_epoch(items, batch) == steps
 
 
-def test_convergence_and_initial_share() -> None:
-    assert convergence(updates=80, momentum=0.99) == pytest.approx(0.8)
-    assert initial_share(updates=80, momentum=0.99) == pytest.approx(0.4475, abs=1e-4)
-    assert initial_share(updates=5, momentum=0.0) == 0.0
-
-
-def test_batchnorm_warning_of_the_report() -> None:
-    message = batchnorm_warning(updates=80, momentum=0.99)
-    assert message is not None
-    assert "will not converge in 80 updates: they keep 45 % of their initial values" in message
-    assert "momentum 0.9 would" in message
-
-
-@pytest.mark.parametrize(("updates", "momentum"), [(500, 0.99), (50, 0.9), (5, 0.0), (100_000, 0.999)])
-def test_enough_updates_need_no_warning(updates: int, momentum: float) -> None:
-    assert batchnorm_warning(updates=updates, momentum=momentum) is None
-
-
-@pytest.mark.parametrize(("updates", "momentum"), [(499, 0.99), (49, 0.9), (4, 0.0)])
-def test_one_update_less_does(updates: int, momentum: float) -> None:
-    assert batchnorm_warning(updates=updates, momentum=momentum) is not None
-
-
-@pytest.mark.parametrize(
-    ("updates", "expected"), [(80, 0.9), (50, 0.9), (49, 0.85), (20, 0.75), (10, 0.5), (9, None), (0, None)]
-)
-def test_advised_momentum_converges(updates: int, expected: float | None) -> None:
-    assert advised_momentum(updates) == expected
-    if expected is not None:
-        assert batchnorm_warning(updates=updates, momentum=expected) is None
-
-
-def test_advice_that_would_not_help_is_not_given() -> None:
-    assert "would converge" not in (batchnorm_warning(updates=4, momentum=0.9) or "")
-
-
-def config(*, batch_size: int = 8, epochs: int = 100, momentum: float = 0.99, patience: int = 15) -> RunConfig:
+def config(
+    *, batch_size: int = 8, epochs: int = 100, momentum: float | None = 0.99, patience: int = 15, **network: Any
+) -> RunConfig:
     return ExperimentSpec(
         dataset_id=1,
         image=ImageSpec(height=64, width=64),
-        network=NetworkSpec(base_filters=4, batchnorm_momentum=momentum),
+        network=NetworkSpec(base_filters=4, batchnorm_momentum=momentum, **network),
         training=TrainingSpec(epochs=epochs, early_stopping_patience=patience),
         models=(ModelSpec(architecture=Architecture.UNET, batch_size=batch_size),),
-    ).run_configs()[0]
+    ).run_configs(training_items=65)[0]
 
 
 def warnings_of(
@@ -154,8 +61,13 @@ def test_estimate_of_a_run() -> None:
     )
     assert (estimate.steps_per_epoch, estimate.updates) == (9, 900)
     assert estimate.seconds == pytest.approx(100 * (65 + 9 / 3) / 10)
-    assert estimate.parameters == parameter_count(architecture=Architecture.UNET, channels=3, base_filters=4)
-    assert estimate.memory_bytes > 4 * estimate.parameters.total
+    network: dict[str, Any] = {
+        "architecture": Architecture.UNET,
+        "image": config().image,
+        "network": config().network,
+    }
+    assert estimate.parameters == parameter_count(**network)
+    assert estimate.memory_bytes == training_memory_bytes(**network, batch_size=8)
 
 
 @pytest.mark.parametrize("rate", [None, 0.0])
@@ -167,7 +79,7 @@ def test_no_rate_no_time(rate: float | None) -> None:
 
 
 def test_the_demo_is_warned_about_the_moving_statistics() -> None:
-    (run_config,) = collapse_demo(1).run_configs()
+    (run_config,) = collapse_demo(1).run_configs(training_items=65)
     warning = warnings_of(run_config)[EstimateWarningCode.BATCHNORM_LAG]
     assert warning.field == "network.batchnorm_momentum"
     assert warning.suggestion == "Set the batch-norm momentum to 0.9."
@@ -176,7 +88,7 @@ def test_the_demo_is_warned_about_the_moving_statistics() -> None:
 
 def test_the_report_is_warned_although_its_plan_would_suffice() -> None:
     """100 planned epochs are 500 updates; early stopping ended the runs after 16, and 80 updates."""
-    run_config = report_preset(1).run_configs()[1]
+    run_config = report_preset(1).run_configs(training_items=65)[1]
     warning = warnings_of(run_config)[EstimateWarningCode.BATCHNORM_LAG]
     assert warning.message.startswith("Early stopping may end this run after 16 epochs. If it does: the moving")
     assert "will not converge in 80 updates" in warning.message
@@ -185,6 +97,16 @@ def test_the_report_is_warned_although_its_plan_would_suffice() -> None:
 def test_without_early_stopping_the_plan_counts() -> None:
     assert EstimateWarningCode.BATCHNORM_LAG not in warnings_of(config(patience=0))
     assert EstimateWarningCode.BATCHNORM_LAG not in warnings_of(config(momentum=0.9))
+
+
+@pytest.mark.parametrize("epochs", [2, 5, 100])
+def test_the_automatic_momentum_gives_nothing_to_warn_about(epochs: int) -> None:
+    assert EstimateWarningCode.BATCHNORM_LAG not in warnings_of(config(epochs=epochs, momentum=None))
+
+
+def test_other_normalisations_have_no_moving_statistics() -> None:
+    assert EstimateWarningCode.BATCHNORM_LAG in warnings_of(config(epochs=1))
+    assert EstimateWarningCode.BATCHNORM_LAG not in warnings_of(config(epochs=1, normalisation="group"))
 
 
 def test_no_momentum_helps_a_run_of_a_few_steps() -> None:

@@ -2,62 +2,109 @@
 
 Every function adds layers to a functional graph and returns the new symbolic tensor. Every layer gets a
 systematic name (``encoder_1_conv_1``, ``decoder_4_attention_theta``), so that checkpoints, probes and people
-can address it.
+can address it. `app.domain.network_layers` describes the same layers without building them.
 """
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import keras
 from keras import layers
 
-
-def batch_normalization(x: keras.KerasTensor, *, name: str, momentum: float) -> keras.KerasTensor:
-    """Normalise each channel; `momentum` is how slowly the moving statistics follow."""
-    return layers.BatchNormalization(momentum=momentum, name=name)(x)
+from app.domain.network_layers import group_count
+from app.domain.network_spec import NetworkSpec, Normalisation
 
 
-def plain_block(
-    x: keras.KerasTensor, filters: int, *, name: str, momentum: float, dropout: float = 0.0
-) -> keras.KerasTensor:
-    """Apply convolution 3×3 → BN → ReLU twice, then dropout where it is above 0."""
-    for index in (1, 2):
-        x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv_{index}")(x)
-        x = batch_normalization(x, name=f"{name}_bn_{index}", momentum=momentum)
-        x = layers.ReLU(name=f"{name}_relu_{index}")(x)
-    if dropout > 0:
-        x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
+class Block(Protocol):
+    """Two convolutions with what belongs to them."""
+
+    def __call__(self, x: keras.KerasTensor, filters: int, *, name: str, network: NetworkSpec) -> keras.KerasTensor:
+        """Add the block to the graph and return its output; `name` begins the names of its layers."""
+
+
+def normalise(x: keras.KerasTensor, *, name: str, network: NetworkSpec, index: int | None = None) -> keras.KerasTensor:
+    """Normalise as the network asks for; the layer's name tells how, such as ``encoder_1_bn_2``.
+
+    Batch: each channel over batch and positions, by moving statistics at inference. Group: each image over positions
+    and the channels of a group. Layer: each image over positions and all channels.
+
+    References
+    ----------
+    Ioffe & Szegedy 2015, "Batch normalization", arXiv 1502.03167.
+    Wu & He 2018, "Group normalization", arXiv 1803.08494; layer normalisation as defined there, equation 5.
+    """
+    full_name = f"{name}_{network.normalisation.layer_suffix}" + ("" if index is None else f"_{index}")
+    match network.normalisation:
+        case Normalisation.BATCH:
+            return _batch_normalization(network, name=full_name)(x)
+        case Normalisation.GROUP:
+            groups = group_count(x.shape[-1], network.groups)
+            return layers.GroupNormalization(groups=groups, name=full_name)(x)
+        case Normalisation.LAYER:
+            return layers.GroupNormalization(groups=1, name=full_name)(x)
+        case Normalisation.NONE:
+            return x
+
+
+def _batch_normalization(network: NetworkSpec, *, name: str, dtype: str | None = None) -> layers.Layer:
+    if network.batchnorm_momentum is None:
+        raise ValueError(
+            "Invalid batchnorm_momentum: received None (automatic), expected a number; build a model from a run's "
+            "configuration, in which it is resolved."
+        )
+    return layers.BatchNormalization(momentum=network.batchnorm_momentum, name=name, dtype=dtype)
+
+
+def drop(x: keras.KerasTensor, *, name: str, network: NetworkSpec) -> keras.KerasTensor:
+    """Apply dropout of values, then of whole channels, where they are above 0.
+
+    References
+    ----------
+    Tompson et al. 2015, "Efficient object localization using convolutional networks", arXiv 1411.4280, section 3.2.
+    """
+    if network.dropout > 0:
+        x = layers.Dropout(network.dropout, name=f"{name}_dropout")(x)
+    if network.spatial_dropout > 0:
+        x = layers.SpatialDropout2D(network.spatial_dropout, name=f"{name}_spatial_dropout")(x)
     return x
 
 
-def residual_block(
-    x: keras.KerasTensor, filters: int, *, name: str, momentum: float, dropout: float = 0.0
-) -> keras.KerasTensor:
+def plain_block(x: keras.KerasTensor, filters: int, *, name: str, network: NetworkSpec) -> keras.KerasTensor:
+    """Apply convolution 3×3 → normalisation → ReLU twice, then dropout where it is above 0."""
+    for index in (1, 2):
+        x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv_{index}")(x)
+        x = normalise(x, name=name, index=index, network=network)
+        x = layers.ReLU(name=f"{name}_relu_{index}")(x)
+    return drop(x, name=name, network=network)
+
+
+def residual_block(x: keras.KerasTensor, filters: int, *, name: str, network: NetworkSpec) -> keras.KerasTensor:
     """Add a path of two 3×3 convolutions to a projected shortcut, then ReLU.
 
     The second normalisation is not followed by a ReLU of its own: the sum is rectified once.
     """
     path = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv_1")(x)
-    path = batch_normalization(path, name=f"{name}_bn_1", momentum=momentum)
+    path = normalise(path, name=name, index=1, network=network)
     path = layers.ReLU(name=f"{name}_relu_1")(path)
     path = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv_2")(path)
-    path = batch_normalization(path, name=f"{name}_bn_2", momentum=momentum)
-    if dropout > 0:
-        path = layers.Dropout(dropout, name=f"{name}_dropout")(path)
+    path = normalise(path, name=name, index=2, network=network)
+    path = drop(path, name=name, network=network)
     shortcut = layers.Conv2D(filters, 1, padding="same", name=f"{name}_shortcut_conv")(x)
-    shortcut = batch_normalization(shortcut, name=f"{name}_shortcut_bn", momentum=momentum)
+    shortcut = normalise(shortcut, name=f"{name}_shortcut", network=network)
     total = layers.Add(name=f"{name}_add")([shortcut, path])
     return layers.ReLU(name=f"{name}_relu_2")(total)
 
 
-def gate(coarse: keras.KerasTensor, filters: int, *, name: str, momentum: float) -> keras.KerasTensor:
-    """Turn the coarser feature map into the gating signal: convolution 1×1 → BN → ReLU."""
+def gate(coarse: keras.KerasTensor, filters: int, *, name: str, network: NetworkSpec) -> keras.KerasTensor:
+    """Turn the coarser feature map into the gating signal: convolution 1×1 → normalisation → ReLU."""
     x = layers.Conv2D(filters, 1, padding="same", name=f"{name}_conv")(coarse)
-    x = batch_normalization(x, name=f"{name}_bn", momentum=momentum)
+    x = normalise(x, name=name, network=network)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
 def attention(
-    skip: keras.KerasTensor, gating: keras.KerasTensor, filters: int, *, name: str, momentum: float
+    skip: keras.KerasTensor, gating: keras.KerasTensor, filters: int, *, name: str, network: NetworkSpec
 ) -> keras.KerasTensor:
     """Weigh a skip connection by where the gating signal looks.
 
@@ -88,7 +135,7 @@ def attention(
     # Lambda layer, which Keras refuses to load safely.
     x = layers.Multiply(name=f"{name}_multiply")([x, skip])
     x = layers.Conv2D(channels, 1, padding="same", name=f"{name}_conv")(x)
-    return batch_normalization(x, name=f"{name}_bn", momentum=momentum)
+    return normalise(x, name=name, network=network)
 
 
 def pool(x: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
@@ -102,12 +149,26 @@ def upsample_and_join(coarse: keras.KerasTensor, skip: keras.KerasTensor, *, nam
     return layers.Concatenate(name=f"{name}_concat")([up, skip])
 
 
-def head(x: keras.KerasTensor, *, momentum: float) -> keras.KerasTensor:
-    """Reduce the features to one probability a pixel: convolution 1×1 → BN → sigmoid.
+def head(x: keras.KerasTensor, *, network: NetworkSpec) -> keras.KerasTensor:
+    """Reduce the features to one logit a pixel: convolution 1×1, and BN unless it is switched off.
 
-    All three layers compute in float32 whatever the global policy is: in half precision, probabilities near
-    0 and 1 would be rounded away.
+    These layers, and the sigmoid that follows, compute in float32 whatever the global policy is: in half precision,
+    probabilities near 0 and 1 would be rounded away.
     """
     x = layers.Conv2D(1, 1, padding="same", name="head_conv", dtype="float32")(x)
-    x = layers.BatchNormalization(momentum=momentum, name="head_bn", dtype="float32")(x)
-    return layers.Activation("sigmoid", name="head_sigmoid", dtype="float32")(x)
+    if network.has_final_batchnorm:
+        x = _batch_normalization(network, name="head_bn", dtype="float32")(x)
+    return x
+
+
+def auxiliary_head(x: keras.KerasTensor, *, level: int) -> keras.KerasTensor:
+    """Predict logits at full size from the decoder stage of `level` (from 1, full size): 1×1 convolution, bilinear.
+
+    References
+    ----------
+    Lee et al. 2015, "Deeply-supervised nets", arXiv 1409.5185.
+    """
+    x = layers.Conv2D(1, 1, padding="same", name=f"auxiliary_{level}_conv", dtype="float32")(x)
+    return layers.UpSampling2D(
+        1 << (level - 1), interpolation="bilinear", name=f"auxiliary_{level}_up", dtype="float32"
+    )(x)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import keras
 
-from app.domain.configuration import Architecture
+from app.domain.configuration import Architecture, ImageSpec
+from app.domain.network_spec import NetworkSpec
 from worker.models.attention_resunet import attention_resunet
 from worker.models.attention_unet import attention_unet
 from worker.models.unet import unet
@@ -18,27 +19,18 @@ BUILDERS: dict[Architecture, Callable[..., keras.Model]] = {
 }
 
 
-def build_model(
-    *,
-    architecture: Architecture,
-    height: int,
-    width: int,
-    channels: int,
-    base_filters: int,
-    batchnorm_momentum: float,
-) -> keras.Model:
+def build_model(*, architecture: Architecture, image: ImageSpec, network: NetworkSpec) -> keras.Model:
     """Build an untrained model.
 
     The initial weights come from Keras' global generator: call ``keras.utils.set_random_seed`` before for
     weights that can be had again.
+
+    Raises
+    ------
+    ValueError
+        The network's batch-norm momentum is left automatic.
     """
-    return BUILDERS[architecture](
-        height=height,
-        width=width,
-        channels=channels,
-        base_filters=base_filters,
-        batchnorm_momentum=batchnorm_momentum,
-    )
+    return BUILDERS[architecture](height=image.height, width=image.width, channels=image.channels, network=network)
 
 
 def count_batchnorm_layers(model: keras.Model) -> int:

@@ -26,14 +26,7 @@ def assemble_model(config: RunConfig, *, precision: Precision) -> keras.Model:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(_POLICIES[precision])
     try:
-        model = build_model(
-            architecture=config.model.architecture,
-            height=config.image.height,
-            width=config.image.width,
-            channels=config.image.channels,
-            base_filters=config.network.base_filters,
-            batchnorm_momentum=config.network.batchnorm_momentum,
-        )
+        model = build_model(architecture=config.model.architecture, image=config.image, network=config.network)
         compile_model(model, config, precision=precision)
     finally:
         keras.config.set_dtype_policy(before)

@@ -52,6 +52,11 @@ class TrainingData:
                     f"Invalid {name}_masks: received values up to {masks.max()}, expected only 0 and 1."
                 )
 
+    @property
+    def training_foreground(self) -> float:
+        """Share of the pixels of all training masks that is foreground."""
+        return float(self.training_masks.mean())
+
     def parts(self) -> list[tuple[str, NDArray[np.float32], NDArray[np.uint8]]]:
         """Return name, images and masks of each part that there is."""
         parts = [

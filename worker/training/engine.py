@@ -12,13 +12,12 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from app.domain.configuration import Precision, RunConfig
 from app.domain.metrics import Baselines
@@ -33,14 +32,18 @@ from worker.training.devices import choose_precision, enable_determinism, make_s
 from worker.training.early_stopping import EarlyStopping
 from worker.training.epoch_training import EpochTotals, EpochTrainer
 from worker.training.errors import TrainingError
+from worker.training.exhausted_memory import explaining_exhausted_memory
 from worker.training.final_scores import final_scores
+from worker.training.final_surfaces import surfaces_of_last_and_best
 from worker.training.learning_rate import LearningRate
+from worker.training.losses.building import make_loss
+from worker.training.losses.objective import make_objective
 from worker.training.mirrored_step import make_mirrored_step
-from worker.training.optimization import TrainingStep, make_loss, make_training_step
+from worker.training.optimization import TrainingStep, make_training_step
 from worker.training.precise_batchnorm import StatisticsStep, make_statistics_step, reestimate_batchnorm
 from worker.training.recording import EpochResult, Recorder, StepResult, TrainingFacts
 from worker.training.training_items import TrainingItems
-from worker.training.validation import ValidationResult, make_evaluation_step, validate
+from worker.training.validation import EvaluationStep, ValidationResult, make_evaluation_step, validate
 from worker.training.weight_average import WeightAverage
 
 logger = logging.getLogger(__name__)
@@ -114,7 +117,8 @@ def train(
     _check_data(config, data, sample_items=sample_items)
     if config.training.deterministic:
         enable_determinism()
-    with _explaining_exhausted_memory(config):
+    config = config.with_class_balance(data.training_foreground)
+    with explaining_exhausted_memory(config):
         store = CheckpointStore(checkpoint_dir, keep_first=FIRST_EPOCHS if config.training.keep_first_epochs else 0)
         training = _Training(
             config,
@@ -161,7 +165,7 @@ class _Training:
         if record is not None:
             self._restore(record)
         self.strategy = make_strategy(config.training.replicas) if config.training.replicas > 1 else None
-        self.loss = make_loss(focal_gamma=config.training.focal_gamma)
+        self.loss = make_loss(config.loss)
         self.model, self.average = self._make_model()
         self.writer = CheckpointWriter(store, make_twin=lambda: assemble_model(config, precision=self.precision))
         self.uncommitted: EpochResult | None = None
@@ -193,11 +197,12 @@ class _Training:
         return model, average
 
     def _make_training_step(self) -> TrainingStep:
+        objective = make_objective(self.model, self.loss, auxiliary_weight=self.config.network.auxiliary_weight)
         if self.strategy is None:
-            return make_training_step(self.model, self.loss, average=self.average)
+            return make_training_step(self.model, objective, average=self.average)
         return make_mirrored_step(
             self.model,
-            self.loss,
+            objective,
             strategy=self.strategy,
             clipnorm=self.config.training.clipnorm,
             average=self.average,
@@ -216,6 +221,7 @@ class _Training:
             validation_items=len(masks),
             validation_pixels=masks.size,
             validation_foreground_pixels=int(np.count_nonzero(masks)),
+            training_foreground=self.data.training_foreground,
             precision=self.precision.value,
             replicas=self.strategy.num_replicas_in_sync if self.strategy else 1,
             test_items=0 if self.data.test_images is None else len(self.data.test_images),
@@ -233,7 +239,7 @@ class _Training:
                 self._commit_written_epoch(wait=True)
             finally:
                 self.writer.close()
-        if reason is not StopReason.CANCELLED and self.epoch and not self._evaluate_best():
+        if reason is not StopReason.CANCELLED and self.epoch and not self._score_at_end():
             reason = StopReason.CANCELLED
         return TrainingOutcome(reason, self.epoch, self.best.epoch, self.best.value)
 
@@ -272,7 +278,7 @@ class _Training:
 
     def _validate(
         self,
-        evaluation_step: Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]],
+        evaluation_step: EvaluationStep,
         statistics_step: StatisticsStep | None,
         *,
         sample_items: Sequence[int],
@@ -332,6 +338,7 @@ class _Training:
             seconds=time.perf_counter() - started_at,
             data_wait_seconds=totals.data_wait_seconds,
             samples=validation.samples,
+            histograms=validation.histograms,
             is_best=is_best,
             best_val_jaccard=math.nan if self.best.value is None else self.best.value,
             best_epoch=self.best.epoch,
@@ -367,10 +374,23 @@ class _Training:
 
     # === After the last epoch ===
 
-    def _evaluate_best(self) -> bool:
-        """Score the best model where the run asks for it; whether it was not stopped."""
-        wants = self.config.training.test_time_augmentation or self.data.test_images is not None
-        if not wants:
+    def _score_at_end(self) -> bool:
+        """Note what is too slow for every epoch, or not to be looked at before; whether it was not stopped."""
+        surfaces = surfaces_of_last_and_best(
+            self.model,
+            self.loss,
+            self.data,
+            store=self.store,
+            epoch=self.epoch,
+            best_epoch=self.best.epoch,
+            batch_size=self._evaluation_batch_size(),
+            tiles=self.config.sampling.crop_factor,
+            should_stop=self.should_stop,
+        )
+        if surfaces is None:
+            return False
+        self.recorder.note(surfaces)
+        if not self.config.training.test_time_augmentation and self.data.test_images is None:
             return True
         self.store.restore_best(self.model)
         scores = final_scores(
@@ -401,17 +421,3 @@ def _check_data(config: RunConfig, data: TrainingData, *, sample_items: Sequence
         raise TrainingError(
             f"Invalid sample_items: received {outside}, expected indices below {len(data.validation_images)}."
         )
-
-
-@contextlib.contextmanager
-def _explaining_exhausted_memory(config: RunConfig) -> Iterator[None]:
-    try:
-        yield
-    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        image = config.image
-        raise TrainingError(
-            f"The memory of {training_device_name()} is too small for {config.model.architecture.label} with "
-            f"batch size {config.model.batch_size}, images of {image.height}×{image.width} and "
-            f"{config.network.base_filters} base filters. Reduce the batch size first, then the image size "
-            "or the base filters."
-        ) from error

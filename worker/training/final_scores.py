@@ -8,13 +8,14 @@ from dataclasses import replace
 import keras
 
 from worker.training.data import TrainingData
+from worker.training.losses.segmentation_loss import SegmentationLoss
 from worker.training.prediction import dihedral_predictor, plain_predictor
 from worker.training.validation import make_evaluation_step, validate
 
 
 def final_scores(
     model: keras.Model,
-    loss: keras.losses.Loss,
+    loss: SegmentationLoss,
     data: TrainingData,
     *,
     batch_size: int,

@@ -20,7 +20,9 @@ from app.domain.configuration import Precision, RunConfig
 from worker.training.assembly import assemble_model, seed_dropout
 from worker.training.data import TrainingData
 from worker.training.errors import TrainingError
-from worker.training.optimization import make_loss, make_training_step
+from worker.training.losses.building import make_loss
+from worker.training.losses.objective import make_objective
+from worker.training.optimization import make_training_step
 from worker.training.pipeline import Batch
 from worker.training.training_items import TrainingItems
 
@@ -95,9 +97,11 @@ def lr_range_test(
             f"Invalid range of learning rates: received {lowest} to {highest} in {steps} steps, expected two positive "
             "ascending rates and at least 10 steps."
         )
+    config = config.with_class_balance(data.training_foreground)
     keras.utils.set_random_seed(config.training.seed)
     model = assemble_model(config, precision=Precision.FLOAT32)
-    training_step = make_training_step(model, make_loss(focal_gamma=config.training.focal_gamma))
+    objective = make_objective(model, make_loss(config.loss), auxiliary_weight=config.network.auxiliary_weight)
+    training_step = make_training_step(model, objective)
     rates = lowest * (highest / lowest) ** (np.arange(steps) / (steps - 1))
     smoothed: list[float] = []
     average = 0.0

@@ -5,13 +5,14 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from worker.training.optimization import TrainingStep, loss_and_counts
+from worker.training.losses.objective import Objective
+from worker.training.optimization import TrainingStep, scores_of_batch
 from worker.training.weight_average import WeightAverage
 
 
 def make_mirrored_step(
     model: keras.Model,
-    loss: keras.losses.Loss,
+    objective: Objective,
     *,
     strategy: tf.distribute.Strategy,
     clipnorm: float,
@@ -38,16 +39,15 @@ def make_mirrored_step(
 
     def replica_step(images: tf.Tensor, masks: tf.Tensor, share: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
-            value, counts = loss_and_counts(model, loss, images=images, masks=masks)
-            part = value * share
-            scaled = optimizer.scale_loss(part)
+            value, minimised, counts = scores_of_batch(objective, images=images, masks=masks)
+            scaled = optimizer.scale_loss(minimised * share)
         gradients = tape.gradient(scaled, variables)
         gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         limit = optimizer.scale_loss(tf.constant(clipnorm, tf.float32))
         # The optimizer adds the replicas' gradients once more.
         gradients = [tf.clip_by_norm(gradient, limit) / replicas for gradient in gradients]
         optimizer.apply(gradients, variables)
-        return part, tf.where(share > 0, counts, tf.zeros_like(counts))
+        return value * share, tf.where(share > 0, counts, tf.zeros_like(counts))
 
     @tf.function(reduce_retracing=True, jit_compile=False)  # type: ignore[untyped-decorator]
     def mirrored_step(images: object, masks: object, shares: object) -> tuple[tf.Tensor, tf.Tensor]:

@@ -1,4 +1,4 @@
-"""Loss, optimizer and the compiled training step."""
+"""Optimizer and the compiled training step."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ import tensorflow as tf
 
 from app.domain.configuration import Precision, RunConfig
 from worker.training.counts import count_per_image
+from worker.training.losses.building import make_loss
+from worker.training.losses.objective import Objective
 from worker.training.optimizers import make_optimizer
 from worker.training.weight_average import WeightAverage
 
 TrainingStep = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
-
-
-def make_loss(*, focal_gamma: float) -> keras.losses.Loss:
-    """Return the binary focal loss without class balancing; its ``call`` gives one value a pixel."""
-    return keras.losses.BinaryFocalCrossentropy(gamma=focal_gamma)
 
 
 def compile_model(model: keras.Model, config: RunConfig, *, precision: Precision) -> None:
@@ -27,20 +24,25 @@ def compile_model(model: keras.Model, config: RunConfig, *, precision: Precision
     """
     model.compile(
         optimizer=make_optimizer(config, precision=precision),
-        loss=make_loss(focal_gamma=config.training.focal_gamma),
+        loss=make_loss(config.loss),
         jit_compile=False,
     )
     model.optimizer.build(model.trainable_variables)
 
 
 def make_training_step(
-    model: keras.Model, loss: keras.losses.Loss, *, average: WeightAverage | None = None
+    model: keras.Model, objective: Objective, *, average: WeightAverage | None = None
 ) -> TrainingStep:
     """Compile the step that updates `model` by one batch and returns the batch's loss and summed counts.
 
     Loss and counts are those of the forward pass before the update, with batch statistics; `average` is moved after
     it. The batch axis is left open, so that a smaller last batch does not trace a second graph. XLA is off: on a CPU
     it makes these models two to three times slower.
+
+    Parameters
+    ----------
+    objective : callable
+        Of `make_objective` for `model`.
     """
     height, width, channels = model.input_shape[1:]
     variables = model.trainable_variables
@@ -48,9 +50,9 @@ def make_training_step(
 
     def training_step(images: tf.Tensor, masks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
-            value, counts = loss_and_counts(model, loss, images=images, masks=masks)
+            value, minimised, counts = scores_of_batch(objective, images=images, masks=masks)
             # The same value, but for mixed precision, where small gradients would vanish in float16.
-            scaled = optimizer.scale_loss(value)
+            scaled = optimizer.scale_loss(minimised)
         optimizer.apply(tape.gradient(scaled, variables), variables)
         if average is not None:
             average.update(optimizer.iterations)
@@ -67,11 +69,14 @@ def make_training_step(
     return compiled
 
 
-def loss_and_counts(
-    model: keras.Model, loss: keras.losses.Loss, *, images: tf.Tensor, masks: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the loss of a batch in train mode (mean over its items) and its summed counts; part of a training step."""
+def scores_of_batch(
+    objective: Objective, *, images: tf.Tensor, masks: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return a batch's loss in train mode, what is minimised, and its summed counts; part of a training step.
+
+    Both losses are means over the items of the batch.
+    """
     targets = tf.cast(masks, tf.float32)[..., tf.newaxis]
-    probabilities = model(images, training=True)
+    probabilities, value, minimised = objective(images, targets)
     counts = count_per_image(masks, tf.squeeze(probabilities, axis=-1))
-    return loss(targets, probabilities), tf.reduce_sum(counts, axis=0)
+    return value, minimised, tf.reduce_sum(counts, axis=0)

@@ -9,6 +9,7 @@ that ``v >= k`` exactly where ``p > k / 256`` for every k from 1 to 255; in part
 from __future__ import annotations
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 LEVELS = 256
@@ -31,3 +32,21 @@ def encode_probability(probability: NDArray[np.floating]) -> NDArray[np.uint8]:
     value = np.ceil(probability * probability.dtype.type(LEVELS)) - 1
     encoded: NDArray[np.uint8] = np.clip(np.nan_to_num(value, nan=0.0), 0, LEVELS - 1).astype(np.uint8)
     return encoded
+
+
+def encode_in_graph(probability: tf.Tensor) -> tf.Tensor:
+    """Encode probabilities as `encode_probability` does, where they were computed: a byte a pixel leaves the device.
+
+    Parameters
+    ----------
+    probability : Tensor of float32
+        Any shape.
+
+    Returns
+    -------
+    Tensor of uint8
+        Same shape.
+    """
+    value = tf.math.ceil(probability * LEVELS) - 1
+    value = tf.where(tf.math.is_nan(value), 0.0, tf.clip_by_value(value, 0, LEVELS - 1))
+    return tf.cast(value, tf.uint8)

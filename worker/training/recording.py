@@ -34,6 +34,8 @@ class TrainingFacts:
         Number of images.
     validation_pixels, validation_foreground_pixels : int
         Over all validation masks.
+    training_foreground : float
+        Share of the pixels of all training masks that is foreground, from which a class balance may be taken.
     precision : str
         The `Precision` that the model computes with.
     replicas : int
@@ -52,6 +54,7 @@ class TrainingFacts:
     validation_items: int
     validation_pixels: int
     validation_foreground_pixels: int
+    training_foreground: float
     precision: str = "float32"
     replicas: int = 1
     test_items: int = 0
@@ -122,6 +125,8 @@ class EpochResult:
     data_wait_seconds : float
         How long the training waited for its batches.
     samples : tuple of SamplePrediction
+    histograms : ndarray of uint32, shape (validation items, 2, 256)
+        Probabilities of each validation item; see `app.domain.probability_histogram`.
     is_best : bool
         Whether this epoch is the best so far; see `worker.training.best_epoch`.
     best_val_jaccard : float
@@ -135,6 +140,7 @@ class EpochResult:
     seconds: float
     data_wait_seconds: float
     samples: tuple[SamplePrediction, ...]
+    histograms: NDArray[np.uint32]
     is_best: bool
     best_val_jaccard: float
     best_epoch: int

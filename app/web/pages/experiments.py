@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.domain.configuration import ExperimentSpec
 from app.domain.errors import InvalidInputError, NotFoundError
-from app.domain.presets import collapse_demo, report_preset
+from app.domain.presets import DEFAULT_PRESET, PRESETS
 from app.domain.run_states import DatasetState
 from app.domain.split_spec import SplitStrategy
 from app.launching.gate import fatal_of
@@ -26,6 +26,7 @@ from app.web.pages.launch_form import (
     model_fields,
     own_fields,
     payload_from_form,
+    summary_query,
     values_of_form,
     values_of_spec,
 )
@@ -53,7 +54,7 @@ def show_form(
     dataset: int | None = None,
     from_run: int | None = None,
     from_experiment: int | None = None,
-    preset: str = "report",
+    preset: str = DEFAULT_PRESET,
 ) -> Response:
     """Show the form, filled from a preset, a run or an experiment."""
     if from_run is not None:
@@ -62,17 +63,16 @@ def show_form(
         spec = spec_of_experiment(services.database, from_experiment)
     else:
         spec = _preset_spec(services, preset=preset, dataset_id=dataset)
-    values = values_of_spec(spec)
-    cloned = from_run is not None or from_experiment is not None
-    hidden = cloned and spec.split.strategy is SplitStrategy.EXPLICIT and not spec.split.validation
-    return _show(request, services, values=values, error=None, note=HIDDEN_LISTS if hidden else "")
+        return _show(request, services, values=values_of_spec(spec), preset=preset)
+    hidden = spec.split.strategy is SplitStrategy.EXPLICIT and not spec.split.validation
+    return _show(request, services, values=values_of_spec(spec), note=HIDDEN_LISTS if hidden else "")
 
 
 def _preset_spec(services: Services, *, preset: str, dataset_id: int | None) -> ExperimentSpec:
     if dataset_id is None:
         ready = [view for view in list_datasets(services.database) if view.state == DatasetState.READY]
         dataset_id = ready[0].id if ready else 1
-    return collapse_demo(dataset_id) if preset == "collapse" else report_preset(dataset_id)
+    return PRESETS[preset if preset in PRESETS else DEFAULT_PRESET].make(dataset_id)
 
 
 @router.post("/experiments/new")
@@ -99,7 +99,13 @@ def _chosen_dataset(services: Services, text: str) -> DatasetDetail | None:
 
 
 def _show(
-    request: Request, services: Services, *, values: dict[str, str], error: InvalidInputError | None, note: str = ""
+    request: Request,
+    services: Services,
+    *,
+    values: dict[str, str],
+    error: InvalidInputError | None = None,
+    preset: str | None = None,
+    note: str = "",
 ) -> Response:
     errors: dict[str, str] = {item.field: item.message for item in error.fields} if error else {}
     newest = list_datasets(services.database)
@@ -111,6 +117,9 @@ def _show(
         "sections": form_sections(),
         "own": own_fields(),
         "model_fields": model_fields,
+        "summary_query": summary_query,
+        "presets": PRESETS,
+        "preset": preset,
         "values": values,
         "chosen": chosen_models(values),
         "errors": errors,

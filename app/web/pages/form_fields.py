@@ -146,6 +146,7 @@ def form_field(name: str, info: FieldInfo) -> FormField:
     bounds = {key: getattr(item, key) for item in metadata for key in ("ge", "gt", "le", "lt") if hasattr(item, key)}
     extra: Mapping[str, Any] = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     other, values = next(iter(extra.get("only_for", {}).items()), ("", ()))
+    section, dot, _ = name.rpartition(".")
     return FormField(
         name=name,
         title=info.title or name,
@@ -158,7 +159,7 @@ def form_field(name: str, info: FieldInfo) -> FormField:
         maximum=bounds.get("le", bounds.get("lt")),
         default=None if info.is_required() else info.get_default(call_default_factory=True, validated_data={}),
         advanced=bool(extra.get("advanced", False)),
-        only_for_field=f"{name.rpartition('.')[0]}.{other}" if other else "",
+        only_for_field=f"{section}{dot}{other}" if other else "",
         only_for=tuple(str(value) for value in values),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from pydantic import BaseModel
 
@@ -134,6 +135,12 @@ def values_of_spec(spec: ExperimentSpec) -> dict[str, str]:
     values["models"] = ",".join(chosen)
     values["acknowledged_findings"] = ",".join(spec.acknowledged_findings)
     return values
+
+
+def summary_query(architecture: Architecture, values: Mapping[str, str]) -> str:
+    """Return the query of the model's summary with the form's values."""
+    sized = [(name, value) for name, value in values.items() if name.startswith(("image.", "network."))]
+    return urlencode([("architecture", architecture), *sized])
 
 
 def values_of_form(items: Iterable[tuple[str, str]]) -> dict[str, str]:

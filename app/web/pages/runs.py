@@ -12,6 +12,7 @@ from app.store.dataset_queries import list_datasets
 from app.store.queries import list_experiments, list_runs, run_snapshot
 from app.web import run_actions
 from app.web.pages.rendering import render
+from app.web.pages.settings_in_words import settings_in_words
 from app.web.state import ServicesDep
 
 router = APIRouter(include_in_schema=False)
@@ -74,6 +75,7 @@ def show_run(run_id: int, request: Request, services: ServicesDep) -> Response:
         run=snapshot.run,
         label=snapshot.run.label,
         checkpoints=files,
+        settings=settings_in_words(snapshot.config),
     )
 
 

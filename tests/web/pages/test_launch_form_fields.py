@@ -14,11 +14,12 @@ from app.domain.configuration import (
     ExperimentSpec,
     ImageSpec,
     ModelSpec,
-    NetworkSpec,
     TrainingSpec,
     WorkerQueue,
 )
 from app.domain.errors import InvalidInputError
+from app.domain.loss_spec import ClassBalance, LossKind, LossSpec
+from app.domain.network_spec import NetworkSpec, Normalisation
 from app.domain.presets import REPORT_MODELS, collapse_demo, report_preset
 from app.domain.split_spec import MAX_FOLDS, SplitSpec, SplitStrategy
 from app.web.launching import parse_spec
@@ -49,7 +50,7 @@ def printed(low: float, high: float) -> st.SearchStrategy[float]:
     return numbers.filter(lambda value: low <= value <= high)
 
 
-sides = st.integers(2, 128).map(lambda value: 16 * value)
+sides = st.integers(32, 2048)
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40)
 #: Names of files: no line breaks, and no blanks at their ends.
 item_names = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=20).filter(
@@ -81,12 +82,27 @@ specs = st.builds(
     dataset_id=st.integers(1, 10**9),
     queue=st.sampled_from([None, *WorkerQueue]),
     split=splits,
-    image=st.builds(ImageSpec, height=sides, width=sides, channels=st.sampled_from([1, 3])),
-    network=st.builds(NetworkSpec, base_filters=st.integers(2, 128), batchnorm_momentum=printed(0, 0.9999)),
+    image=st.builds(ImageSpec, height=sides, width=sides, channels=st.integers(1, 4)),
+    network=st.builds(
+        NetworkSpec,
+        base_filters=st.integers(2, 128),
+        levels=st.integers(2, 6),
+        normalisation=st.sampled_from(Normalisation),
+        batchnorm_momentum=st.none() | printed(0, 0.9999),
+        final_batchnorm=st.booleans(),
+        dropout=printed(0, 0.5),
+        deep_supervision=st.booleans(),
+    ),
+    loss=st.builds(
+        LossSpec,
+        kind=st.sampled_from(LossKind),
+        focal_gamma=printed(0, 10),
+        class_balance=st.sampled_from(ClassBalance),
+        jaccard_weight=printed(0.5, 100),
+    ),
     training=st.builds(
         TrainingSpec,
         epochs=st.integers(1, 10_000),
-        focal_gamma=printed(0, 10),
         clipnorm=printed(1e-3, 1000),
         early_stopping_patience=st.integers(0, 10_000),
         reduce_lr_factor=printed(1e-3, 0.999),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
-from app.domain.configuration import Architecture
+from app.domain.configuration import Architecture, ImageSpec
+from app.domain.network_spec import NetworkSpec
 from worker.models.building import build_model, count_batchnorm_layers
 
 # (parameters at 3 channels, parameters at 1 channel, not trainable, BN layers) at 256x256 and 64 filters.
@@ -20,11 +22,13 @@ REFERENCE = {
 }
 
 
-def small_model(architecture: Architecture, *, momentum: float = 0.99) -> keras.Model:
+SMALL = ImageSpec(height=32, width=48)
+
+
+def small_model(architecture: Architecture, *, momentum: float = 0.99, **network: Any) -> keras.Model:
     keras.utils.set_random_seed(7)
-    return build_model(
-        architecture=architecture, height=32, width=48, channels=3, base_filters=2, batchnorm_momentum=momentum
-    )
+    spec = NetworkSpec(**{"base_filters": 2, "batchnorm_momentum": momentum, **network})
+    return build_model(architecture=architecture, image=SMALL, network=spec)
 
 
 def test_every_architecture_has_a_reference() -> None:
@@ -37,11 +41,8 @@ def test_size_matches_the_reference(architecture: Architecture, channels: int) -
     colour, grey, not_trainable, batchnorms = REFERENCE[architecture]
     model = build_model(
         architecture=architecture,
-        height=256,
-        width=256,
-        channels=channels,
-        base_filters=64,
-        batchnorm_momentum=0.99,
+        image=ImageSpec(height=256, width=256, channels=channels),
+        network=NetworkSpec(base_filters=64, batchnorm_momentum=0.99),
     )
     assert model.count_params() == (colour if channels == 3 else grey)
     assert sum(math.prod(weight.shape) for weight in model.non_trainable_weights) == not_trainable

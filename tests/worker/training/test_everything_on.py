@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,11 @@ import pytest
 
 from app.domain.augmentation_spec import AugmentationSpec
 from app.domain.configuration import RunConfig
+from app.domain.loss_spec import ClassBalance, LossKind, LossSpec
 from app.domain.optimization_spec import OptimizerKind, OptimizerSpec, ScheduleKind, ScheduleSpec
 from app.domain.run_states import StopReason
 from app.domain.sampling_spec import SamplingSpec
 from tests.worker.training.tiny_training import Crash, ListRecorder, make_config, make_data, make_items, run_training
-from worker.models.building import build_model
-from worker.training import assembly
 from worker.training.data import TrainingData
 
 EPOCHS = 5
@@ -33,6 +31,10 @@ def everything_on(schedule: ScheduleKind = ScheduleKind.PLATEAU, *, epochs: int 
         keep_first_epochs=True,
         test_time_augmentation=True,
         deterministic=True,
+        network={"dropout": 0.1, "spatial_dropout": 0.1, "deep_supervision": True},
+        loss=LossSpec(
+            kind=LossKind.WEIGHTED_SUM, class_balance=ClassBalance.FROM_DATA, cross_entropy_weight=1, lovasz_weight=0.2
+        ),
     )
     return config.model_copy(
         update={
@@ -60,22 +62,6 @@ def make_large_data() -> TrainingData:
     images[:3], masks[:3] = 0.1, 0
     validation = make_items(3, seed=2, side=64)
     return TrainingData(images, masks, *validation, *make_items(2, seed=4, side=64))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _with_dropout() -> Iterator[None]:
-    """Networks get a dropout behind their last features, so that the state of its generator matters."""
-
-    def build_with_dropout(**arguments: Any) -> keras.Model:
-        model = build_model(**arguments)
-        x = keras.layers.Dropout(0.2, name="test_dropout")(model.get_layer("decoder_1_relu_2").output)
-        for name in ("head_conv", "head_bn", "head_sigmoid"):
-            x = model.get_layer(name)(x)
-        return keras.Model(model.input, x)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assembly, "build_model", build_with_dropout)
-        yield
 
 
 def all_files(folder: Path) -> dict[str, list[np.ndarray]]:
@@ -163,7 +149,16 @@ def test_the_plateau_acted_so_that_its_state_mattered(straight: tuple[ListRecord
 def test_first_epochs_and_final_scores_are_kept(straight: tuple[ListRecorder, Path]) -> None:
     recorder, folder = straight
     assert {f"epoch-{epoch:06d}.keras" for epoch in range(1, 6)} <= {path.name for path in folder.iterdir()}
-    for name in ("test_jaccard", "test_loss", "tta_val_jaccard", "tta_test_jaccard", "best_beats_baseline"):
+    for name in (
+        "test_jaccard",
+        "test_loss",
+        "test_average_precision",
+        "tta_val_jaccard",
+        "tta_test_jaccard",
+        "best_beats_baseline",
+        "last_boundary_f1",
+        "best_boundary_f1",
+    ):
         assert name in recorder.notes
     assert "val_jaccard" not in recorder.notes
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.training.probability_codec import encode_probability
+from worker.training.probability_codec import encode_in_graph, encode_probability
 
 BOUNDARIES = np.arange(257, dtype=np.float32) / np.float32(256)
 AROUND_BOUNDARIES = np.concatenate(
@@ -45,3 +46,11 @@ def test_one_half_is_background_and_the_next_number_is_foreground() -> None:
 
 def test_nan_is_background() -> None:
     assert encode_probability(np.array([[np.nan]], dtype=np.float32)).tolist() == [[0]]
+
+
+def test_the_graph_encodes_as_numpy_does() -> None:
+    random = np.random.default_rng(0).random(10_000, dtype=np.float32)
+    values = np.concatenate([AROUND_BOUNDARIES, random, [np.nan]]).astype(np.float32)
+    encoded = tf.function(encode_in_graph)(tf.constant(values)).numpy()
+    assert encoded.dtype == np.uint8
+    np.testing.assert_array_equal(encoded, encode_probability(values))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from app.domain.configuration import Architecture, ImageSpec, ModelSpec, NetworkSpec, RunConfig, TrainingSpec
+from app.domain.configuration import Architecture, ImageSpec, ModelSpec, RunConfig, TrainingSpec
+from app.domain.loss_spec import LossSpec
+from app.domain.network_spec import NetworkSpec
 from worker.training.data import TrainingData
 from worker.training.engine import TrainingOutcome, train
 from worker.training.recording import EpochResult, StepResult, TrainingFacts
@@ -69,11 +72,14 @@ def make_config(
     learning_rate: float = 1e-2,
     batchnorm_momentum: float = 0.9,
     base_filters: int = 2,
+    network: Mapping[str, Any] = MappingProxyType({}),
+    loss: LossSpec | None = None,
     **training: Any,
 ) -> RunConfig:
     return RunConfig(
         model=ModelSpec(architecture=architecture, batch_size=batch_size, learning_rate=learning_rate),
-        network=NetworkSpec(base_filters=base_filters, batchnorm_momentum=batchnorm_momentum),
+        network=NetworkSpec(**{"base_filters": base_filters, "batchnorm_momentum": batchnorm_momentum, **network}),
+        loss=loss or LossSpec(),
         image=ImageSpec(height=32, width=32, channels=3),
         training=TrainingSpec(**training),
     )
