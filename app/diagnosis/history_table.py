@@ -14,13 +14,29 @@ from app.domain.errors import InvalidInputError
 EPOCH_COLUMN = "epoch"
 
 #: Spellings of Keras trainings in the wild (each without `val_`) and the project's name for them. `jacard_coef` and
-#: `dice_coef` are those of the tutorials that the reference study followed, `lr` and `acc` those of Keras 2.
+#: `dice_coef` are those of the tutorials that the reference study followed, `iou_score` and `f1-score` those of
+#: segmentation_models, `lr` and `acc` those of Keras 2. Keras' own `mean_io_u` and `binary_io_u` are left out: they
+#: average over the background as well, so that an empty prediction scores nearly one half.
 COLUMN_ALIASES = {
     "jacard_coef": "jaccard",
     "jaccard_coef": "jaccard",
     "jacard": "jaccard",
+    "jaccard_coefficient": "jaccard",
+    "jaccard_index": "jaccard",
+    "jaccard_score": "jaccard",
+    "jaccard_similarity": "jaccard",
+    "iou": "jaccard",
+    "iou_coef": "jaccard",
+    "iou_metric": "jaccard",
+    "iou_score": "jaccard",
     "dice_coef": "dice",
+    "dice_coefficient": "dice",
+    "dice_score": "dice",
+    "f1": "dice",
+    "f1_score": "dice",
     "acc": "accuracy",
+    "binary_accuracy": "accuracy",
+    "pixel_accuracy": "accuracy",
     "lr": "learning_rate",
 }
 
@@ -28,6 +44,9 @@ COLUMN_ALIASES = {
 INDEX_COLUMNS = ("", "Unnamed: 0")
 
 VALIDATION_PREFIX = "val_"
+
+#: A larger number is no epoch but a time stamp or the like.
+MOST_EPOCHS = 10**9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,7 +165,8 @@ class HistoryTable:
         renamed: dict[str, Sequence[float | None]] = {}
         for name, cells in parsed.items():
             canonical = _canonical(name)
-            if canonical == name or canonical not in parsed:
+            # The project's own spelling wins, and of two others the first.
+            if canonical == name or (canonical not in parsed and canonical not in renamed):
                 renamed[canonical] = cells
         return cls._from_columns(renamed, epochs=_epoch_numbers(numbers, count=count))
 
@@ -188,7 +208,7 @@ def _epoch_numbers(numbers: Sequence[float | None] | None, *, count: int) -> Seq
     whole = [int(number) for number in numbers if number is not None and np.isfinite(number)]
     if len(whole) < count or any(later <= earlier for earlier, later in pairwise(whole)):
         return in_order
-    if whole and whole[0] < 0:
+    if whole and (whole[0] < 0 or whole[-1] > MOST_EPOCHS):
         return in_order
     shift = 1 if whole and whole[0] == 0 else 0
     return [number + shift for number in whole]
