@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from app.diagnosis.history_table import HistoryTable
 from app.diagnosis.run_context import RunContext
@@ -31,8 +32,7 @@ MOST_FOREGROUND = 0.5
 NOTHING = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(NamedTuple):
     epoch: int
     training: float
     validation: float

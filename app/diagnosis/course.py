@@ -39,6 +39,11 @@ class Course:
         """Share of the best that is left at the end, 0 to 1; 0 if there never was anything."""
         return self.end / self.best if self.best > 0 else 0.0
 
+    def is_below(self, share: float) -> bool:
+        """Whether the end is below a share (0 to 1) of the best."""
+        # A product, as the labels have it: a quotient would be rounded differently at the limit itself.
+        return self.end < share * self.best
+
     @classmethod
     def of(cls, history: HistoryTable) -> Course | None:
         """Read a history; None if no epoch has a finite validation Jaccard."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.diagnosis.history_table import HistoryTable
 from app.domain.findings import Finding, FindingCode, Severity
@@ -24,8 +25,7 @@ EXPLOSION = 2.0
 EXPLOSION_EPOCHS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(NamedTuple):
     epoch: int
     loss: float
     first: float

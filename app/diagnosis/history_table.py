@@ -40,6 +40,8 @@ COLUMN_ALIASES = {
     "lr": "learning_rate",
 }
 
+_ALIAS_ORDER = {name: position for position, name in enumerate(COLUMN_ALIASES)}
+
 #: pandas writes its index without a name, and reads such a column back under the second name.
 INDEX_COLUMNS = ("", "Unnamed: 0")
 
@@ -138,9 +140,10 @@ class HistoryTable:
     def from_csv_columns(cls, columns: Mapping[str, Sequence[float | str | None]]) -> HistoryTable:
         """Build a table from the columns of a Keras `CSVLogger` file or of a saved `history.history`.
 
-        Keras' spellings (`jacard_coef`, `lr`, …) become the project's names; where a file has both, the project's
-        own wins. Epochs may count from 0 or from 1, or be absent. A training that was resumed with Keras' default
-        `initial_epoch` counts twice from 0; such rows are numbered in the order of the file, so that none is lost.
+        Keras' spellings (`jacard_coef`, `lr`, …) become the project's names; where a file has several of one metric,
+        the project's own wins, then the order of `COLUMN_ALIASES`. Epochs may count from 0 or from 1, or be absent. A
+        training that was resumed with Keras' default `initial_epoch` counts twice from 0; such rows are numbered in
+        the order of the file, so that none is lost.
 
         Parameters
         ----------
@@ -162,12 +165,11 @@ class HistoryTable:
         for name in (EPOCH_COLUMN, *INDEX_COLUMNS):
             column = parsed.pop(name, None)
             numbers = column if numbers is None else numbers
-        renamed: dict[str, Sequence[float | None]] = {}
-        for name, cells in parsed.items():
+        chosen: dict[str, str] = {}
+        for name in parsed:
             canonical = _canonical(name)
-            # The project's own spelling wins, and of two others the first.
-            if canonical == name or (canonical not in parsed and canonical not in renamed):
-                renamed[canonical] = cells
+            chosen[canonical] = min(name, chosen.get(canonical, name), key=_rank)
+        renamed = {canonical: parsed[name] for canonical, name in chosen.items()}
         return cls._from_columns(renamed, epochs=_epoch_numbers(numbers, count=count))
 
     @classmethod
@@ -187,6 +189,12 @@ def _canonical(name: str) -> str:
     bare = name.removeprefix(VALIDATION_PREFIX)
     canonical = COLUMN_ALIASES.get(bare, bare)
     return f"{VALIDATION_PREFIX}{canonical}" if is_validation else canonical
+
+
+def _rank(name: str) -> int:
+    """Order the spellings of one metric: the project's own, then those of `COLUMN_ALIASES` in its order."""
+    bare = name.removeprefix(VALIDATION_PREFIX)
+    return _ALIAS_ORDER.get(bare, -1)
 
 
 def _cell(name: str, row: int, cell: float | str | None) -> float | None:

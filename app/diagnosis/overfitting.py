@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
+from typing import NamedTuple
 
 from app.diagnosis.collapse import FALL_RATIO
 from app.diagnosis.history_table import HistoryTable
@@ -30,6 +33,12 @@ LOSS_ALONE_RISE = 0.5
 LOSS_ALONE_EPOCHS = 10
 LOSS_BACK = 0.25
 
+#: Unless the loss rises as much as it must alone, a decline must be so many times the noise of the curve: the best of
+#: a curve that jumps is partly luck.
+NOISE_FACTOR = 3.0
+LEAST_NOISE_EPOCHS = 8
+MOST_NOISE_EPOCHS = 20
+
 #: Below this share of the training Jaccard at validation's best, training has forgotten as well.
 TRAINING_KEPT = 0.9
 
@@ -39,8 +48,7 @@ class _Kind(StrEnum):
     LOSS = "loss"
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(NamedTuple):
     """One epoch: medians of three, and the best before it."""
 
     epoch: int
@@ -68,9 +76,9 @@ class _Episode:
 def detect_overfitting(history: HistoryTable, context: RunContext) -> tuple[Finding, ...]:
     """Find where validation Jaccard, or its loss alone, got worse for long while training kept what it had.
 
-    *Warning* if Jaccard declined: by 10 % for five epochs, with a training at least as good as it was at validation's
-    best and a validation loss 20 % above its lowest (where it is recorded). *Info* if only the loss rises: by 50 % for
-    ten epochs. A fall below a fifth of the best is a collapse and does not count here.
+    *Warning* if Jaccard declined: by 10 %, and more than its noise, for five epochs, with a training at least as good
+    as it was at validation's best and a validation loss 20 % above its lowest (where it is recorded). *Info* if only
+    the loss rises: by 50 % for ten epochs. A fall below a fifth of the best is a collapse and does not count here.
     """
     findings: list[Finding] = []
     episode: _Episode | None = None
@@ -105,26 +113,31 @@ def detect_overfitting(history: HistoryTable, context: RunContext) -> tuple[Find
 def _looks(history: HistoryTable, context: RunContext) -> Iterator[_Look]:
     usable = history.usable("jaccard", "val_jaccard")
     raw = history.column("val_jaccard")[usable]
+    values: list[float] = raw.tolist()
     rows = zip(
+        range(SMOOTHING_EPOCHS - 1, len(values)),
         history.epochs[usable][SMOOTHING_EPOCHS - 1 :].tolist(),
-        raw[SMOOTHING_EPOCHS - 1 :].tolist(),
         median_of_three(raw).tolist(),
         median_of_three(history.column("jaccard")[usable]).tolist(),
         median_of_three(history.column("val_loss")[usable]).tolist(),
         median_of_three(history.column("loss")[usable]).tolist(),
         strict=True,
     )
-    best, best_epoch, best_training, best_is_learned = -math.inf, 0, -math.inf, False
+    best, best_epoch, best_index, best_training, best_is_learned = -math.inf, 0, 0, -math.inf, False
     least_loss, loss_then = math.inf, math.inf
-    for epoch, value, validation, training, val_loss, loss in rows:
+    for index, epoch, validation, training, val_loss, loss in rows:
         # NaN where either is unknown; every comparison with it is false.
         rise = val_loss - least_loss if math.isfinite(least_loss) and math.isfinite(val_loss) else math.nan
         has_declined = (
             best_is_learned
             and validation <= DECLINED * best
-            and value >= FALL_RATIO * best
+            and values[index] >= FALL_RATIO * best
             and training >= best_training
             and (math.isnan(rise) or rise >= LOSS_RISE * abs(least_loss))
+            and (
+                rise >= LOSS_ALONE_RISE * abs(least_loss)
+                or best - validation >= NOISE_FACTOR * _noise(values, index, since=best_index)
+            )
         )
         loss_rises = (
             best_is_learned
@@ -136,10 +149,20 @@ def _looks(history: HistoryTable, context: RunContext) -> Iterator[_Look]:
             epoch, validation, training, val_loss, best, best_epoch, best_training, least_loss, has_declined, loss_rises
         )
         if validation > best:
-            best, best_epoch, best_training = validation, epoch, training
+            best, best_epoch, best_index, best_training = validation, epoch, index, training
             best_is_learned = context.is_learned_score(best)
         if val_loss < least_loss:
             least_loss, loss_then = val_loss, loss
+
+
+def _noise(values: list[float], index: int, *, since: int) -> float:
+    """Estimate the standard deviation around the curve, from its best to an epoch, by the moves between neighbours.
+
+    The median absolute move is 0.6745·√2 standard deviations of independent noise; a slow decline hardly adds to it.
+    """
+    first = max(min(since, index - LEAST_NOISE_EPOCHS), index - MOST_NOISE_EPOCHS, 0)
+    recent = values[first : index + 1]
+    return statistics.median(abs(after - before) for before, after in pairwise(recent)) / (0.6745 * math.sqrt(2))
 
 
 def _is_over(episode: _Episode, look: _Look) -> bool:

@@ -108,7 +108,7 @@ def judge(
             f"Validation Jaccard was never above {score(course.best)} in {_count(course.epochs)}"
             f"{_too_few(course.epochs)}.",
         )
-    if course.kept < FALL_RATIO:
+    if course.is_below(FALL_RATIO):
         if may_heal:
             return _warming_up(course)
         return Judgement(HistoryState.COLLAPSED, f"{_end(course)}: less than a fifth is left.")
@@ -117,7 +117,7 @@ def judge(
         why = f"{' and '.join(broken)} ended as no number" if broken else "training loss is back where it began"
         return Judgement(HistoryState.DIVERGED, f"{why[0].upper()}{why[1:]}. {_end(course)}.")
     has_learned = context.is_learned_score(course.best)
-    if course.epochs < END_EPOCHS and not (has_learned and course.kept >= HELD_RATIO):
+    if course.epochs < END_EPOCHS and (not has_learned or course.is_below(HELD_RATIO)):
         return _warming_up(course)
     if _is_at_baseline(course, findings=is_open, context=context):
         if may_heal:
@@ -134,13 +134,13 @@ def _learned(history: HistoryTable, *, course: Course, findings: tuple[Finding, 
     """Judge a history whose best shows learning, and whose end is neither lost nor trivial."""
     is_open = {finding.code: finding for finding in findings if finding.is_open}
     overfits = FindingCode.OVERFITTING in is_open and is_open[FindingCode.OVERFITTING].severity is not Severity.INFO
-    if overfits and course.kept < OVERFITTED:
+    if overfits and course.is_below(OVERFITTED):
         return Judgement(HistoryState.OVERFITTING, f"{_end(course)}, while training kept improving.")
     last = history.column("val_jaccard")[history.usable("val_jaccard")][-END_EPOCHS:]
     dips = bool((last < RECOVERY_RATIO * course.best).any())
-    if FindingCode.INSTABILITY in is_open and (dips or course.kept < HELD_RATIO):
+    if FindingCode.INSTABILITY in is_open and (dips or course.is_below(HELD_RATIO)):
         return Judgement(HistoryState.UNSTABLE, f"{_end(course)}, and it jumps up and down.")
-    if course.kept < HELD_RATIO:
+    if course.is_below(HELD_RATIO):
         return Judgement(HistoryState.DEGRADED, f"{_end(course)}.")
     if any(finding.severity is Severity.SERIOUS for finding in is_open.values()):
         return Judgement(

@@ -78,11 +78,23 @@ def accuracy_grid(history: HistoryTable, facts: TrainingFacts) -> AccuracyGrid |
             break
     else:
         return None
-    found = int(candidates[tried])
+    found = _coarsest(int(candidates[tried]), values)
     log_chance = math.log(tried + 1) + float(np.sum(np.log(np.minimum(1.0, 2 * tolerance * found))))
     if log_chance > math.log(MOST_CHANCE):
         return None
     return AccuracyGrid(found, int(values.size), float(values[-1]), math.exp(log_chance))
+
+
+def _coarsest(pixels: int, values: NDArray[np.float64]) -> int:
+    """Divide a grid by what all its counts have in common: images of another size may have made a coarser one.
+
+    A divisor d that is not the grid's own is common to n random counts with a probability of d⁻ⁿ; it is taken out if
+    that is too unlikely.
+    """
+    counts = np.rint(values * pixels).astype(np.int64)
+    common = math.gcd(pixels, *counts.tolist())
+    is_accident = counts.size * math.log(common) < -math.log(MOST_CHANCE)
+    return pixels if is_accident else pixels // common
 
 
 def _candidates(facts: TrainingFacts) -> NDArray[np.int64]:

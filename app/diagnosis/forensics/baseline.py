@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.diagnosis.forensics.foreground_share import state_share
-from app.diagnosis.forensics.reading import SAME, Reading
+from app.diagnosis.forensics.reading import Reading
 from app.diagnosis.forensics.trivial_epochs import fullest
 
 #: Bounds further apart than this say too little.
@@ -38,7 +38,7 @@ def infer_baseline(reading: Reading) -> InferredBaseline | None:
     union, pixels, not_zero = reading.foreground_pixels, reading.pixels, reading.not_zero
     from_floor = union / pixels if union is not None and pixels is not None else None
     level = reading.foreground_share
-    if from_floor is not None and level is not None and abs(from_floor - level) <= SAME * level:
+    if from_floor is not None and reading.epsilon is not None and reading.is_confirmed(reading.epsilon):
         return InferredBaseline(from_floor, BaselineSource.FLOOR_CONFIRMED)
     if reading.has_full_plateau and level is not None:
         source = BaselineSource.EMPTY_ACCURACY if level == not_zero else BaselineSource.PLATEAU

@@ -74,8 +74,9 @@ def state_floor(reading: Reading) -> Statement | None:
         "A prediction that is not empty but misses every object: U then counts its pixels too, and varies by epoch.",
         "Masks without any foreground: U then counts the predicted pixels, and varies by epoch.",
     ]
-    certain = Certainty.PROVED if not others and epsilon == REFERENCE_EPSILON else Certainty.LIKELY
-    if epsilon == max(EPSILONS):
+    is_sure = reading.is_confirmed(epsilon) or (not others and epsilon == REFERENCE_EPSILON)
+    certain = Certainty.PROVED if is_sure else Certainty.LIKELY
+    if epsilon == max(EPSILONS) and not is_sure:
         certain = Certainty.POSSIBLE
         alternatives.insert(0, "A real score: a few pixels hit, the same ones in every such epoch.")
     return Statement(
@@ -84,7 +85,7 @@ def state_floor(reading: Reading) -> Statement | None:
         arithmetic=arithmetic,
         uncertainty=(
             f"± {max(1.0, RELATIVE_PRECISION * union):.0f} pixel from float32"
-            + ("." if not others else f"; the choice of ε rests on custom: {epsilon:g} is Keras' own.")
+            + ("." if is_sure else f"; the choice of ε = {epsilon:g} rests on custom.")
         ),
         alternatives=tuple(alternatives),
         values={

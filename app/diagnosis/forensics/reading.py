@@ -134,8 +134,19 @@ class Reading:
 
     @cached_property
     def epsilon(self) -> float | None:
-        """The first ε in common use with which the floor makes sense; None without a floor, or if none does."""
-        return next((epsilon for epsilon in EPSILONS if self.is_plausible(epsilon)), None)
+        """The ε with which the floor makes sense; None without a floor, or if none in common use does.
+
+        One that gives the very foreground that the trivial predictions' scores show comes before the custom.
+        """
+        plausible = [epsilon for epsilon in EPSILONS if self.is_plausible(epsilon)]
+        return next(filter(self.is_confirmed, plausible), next(iter(plausible), None))
+
+    def is_confirmed(self, epsilon: float) -> bool:
+        """Whether the union that an ε gives is the foreground that the trivial predictions' scores show."""
+        union = self.union(epsilon)
+        if union is None or self.pixels is None or self.foreground_share is None:
+            return False
+        return abs(union / self.pixels - self.foreground_share) <= SAME * self.foreground_share
 
     @cached_property
     def foreground_pixels(self) -> float | None:
