@@ -164,11 +164,12 @@ class ProblemView(View):
 
 
 class ItemView(View):
-    """One image/mask pair."""
+    """One image/mask pair; `image_page` counts from 0 in a stack."""
 
     id: int
     name: str
     group: str
+    image_page: int | None
     height: int
     width: int
     channels: int
