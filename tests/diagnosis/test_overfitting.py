@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,7 +82,7 @@ def test_it_closes_when_validation_is_back() -> None:
 
 
 def test_loss_alone_is_information() -> None:
-    columns = {
+    columns: dict[str, Any] = {
         "jaccard": RISING,
         "val_jaccard": [0.8] * 30,
         "loss": [1 / (1 + epoch) for epoch in range(30)],

@@ -85,7 +85,7 @@ def upload_archive(
     """Register an uploaded archive, or show the form again with what is wrong."""
     try:
         spec = ImportSpec(mask=MaskSpec(rule=mask_rule))
-        view = registration.register_upload(request, name=name, import_spec=spec, upload=upload)
+        view = registration.register_form_upload(request, name=name, import_spec=spec, upload=upload)
     except InvalidInputError as error:
         return _show(request, services, values={"name": name}, error=error)
     return RedirectResponse(f"/datasets/{view.id}", status_code=303)
