@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,48 +44,26 @@ class _Mismatch:
     deviations: float
 
 
-def check_scale(items: Sequence[ItemMeasures], *, sides: SplitSides | None = None) -> list[DataFinding]:
-    """Tell if objects differ in size by a factor between families of names, acquisitions, or the sides of the split.
+def check_scale(items: Sequence[ItemMeasures]) -> list[DataFinding]:
+    """Tell if objects differ in size by a factor between families of names or between acquisitions.
 
     Serious: a network learns the size of its objects. The most different part is told.
     """
-    usable = [item for item in items if item.object_count > 0]
-    if len(usable) < 2 * _FEWEST_ITEMS:
-        return []
-    diameters = np.array([math.log(math.sqrt(item.object_area_median)) for item in usable])
-    best: _Mismatch | None = None
-    for part in _parts(usable, diameters, sides):
-        mismatch = _compare(part, diameters)
-        if mismatch is not None and (best is None or mismatch.deviations > best.deviations):
-            best = mismatch
-    if best is None:
-        return []
-    inside, outside = (math.exp(float(np.median(diameters[part]))) for part in (best.part.inside, ~best.part.inside))
-    concerned = [item for item, is_inside in zip(usable, best.part.inside, strict=True) if is_inside]
-    return [
-        DataFinding(
-            code=DataFindingCode.SCALE_MISMATCH,
-            severity=DataSeverity.SERIOUS,
-            title="Objects of different scale",
-            message=f"In {count(len(concerned), 'item')} ({best.part.text}) objects are {best.factor:.1f} times as "
-            f"{'large' if inside > outside else 'small'} across as in the others: √area {inside:.1f} against "
-            f"{outside:.1f} pixels.",
-            fix="Resize the images and masks of one magnification to that of the other before training, or train a "
-            "model for each.",
-            items=tuple(item.name for item in concerned),
-            value=best.factor,
-            threshold=SCALE_FACTOR,
-            per_item={item.name: math.sqrt(item.object_area_median) for item in concerned},
-            evidence={
-                "compared": best.part.kind,
-                "inside": inside,
-                "outside": outside,
-                "deviations": best.deviations,
-                "deviations_threshold": SCALE_DEVIATIONS,
-            },
-            source=_SOURCE,
-        )
-    ]
+    return _finding(items, _parts)
+
+
+def check_scale_of_sides(items: Sequence[ItemMeasures], *, sides: SplitSides) -> list[DataFinding]:
+    """Tell if objects in validation and training differ in size by a factor.
+
+    Serious: the network is scored on a size that it has not learned.
+    """
+    either = [item for item in items if item.name in sides.validation or item.name in sides.training]
+
+    def parts(usable: Sequence[ItemMeasures], _: NDArray[np.float64]) -> Iterator[_Part]:
+        is_validation = np.array([item.name in sides.validation for item in usable], np.bool_)
+        yield _Part("sides", "the validation side", is_validation)
+
+    return _finding(either, parts)
 
 
 def check_pixel_sizes(items: Sequence[ItemMeasures], *, pixel_sizes: Mapping[str, float]) -> list[DataFinding]:
@@ -124,14 +102,51 @@ def check_pixel_sizes(items: Sequence[ItemMeasures], *, pixel_sizes: Mapping[str
     ]
 
 
-def _parts(items: Sequence[ItemMeasures], diameters: NDArray[np.float64], sides: SplitSides | None) -> Iterator[_Part]:
+def _finding(
+    items: Sequence[ItemMeasures],
+    parts: Callable[[Sequence[ItemMeasures], NDArray[np.float64]], Iterator[_Part]],
+) -> list[DataFinding]:
+    usable = [item for item in items if item.object_count > 0]
+    if len(usable) < 2 * _FEWEST_ITEMS:
+        return []
+    diameters = np.array([math.log(math.sqrt(item.object_area_median)) for item in usable])
+    mismatches = [mismatch for part in parts(usable, diameters) if (mismatch := _compare(part, diameters)) is not None]
+    if not mismatches:
+        return []
+    best = max(mismatches, key=lambda mismatch: mismatch.deviations)
+    inside, outside = (math.exp(float(np.median(diameters[part]))) for part in (best.part.inside, ~best.part.inside))
+    concerned = [item for item, is_inside in zip(usable, best.part.inside, strict=True) if is_inside]
+    return [
+        DataFinding(
+            code=DataFindingCode.SCALE_MISMATCH,
+            severity=DataSeverity.SERIOUS,
+            title="Objects of different scale",
+            message=f"In {count(len(concerned), 'item')} ({best.part.text}) objects are {best.factor:.1f} times as "
+            f"{'large' if inside > outside else 'small'} across as in the others: √area {inside:.1f} against "
+            f"{outside:.1f} pixels.",
+            fix="Resize the images and masks of one magnification to that of the other before training, or train a "
+            "model for each.",
+            items=tuple(item.name for item in concerned),
+            value=best.factor,
+            threshold=SCALE_FACTOR,
+            per_item={item.name: math.sqrt(item.object_area_median) for item in concerned},
+            evidence={
+                "compared": best.part.kind,
+                "inside": inside,
+                "outside": outside,
+                "deviations": best.deviations,
+                "deviations_threshold": SCALE_DEVIATIONS,
+            },
+            source=_SOURCE,
+        )
+    ]
+
+
+def _parts(items: Sequence[ItemMeasures], diameters: NDArray[np.float64]) -> Iterator[_Part]:
     families = np.array([item.family for item in items])
     for family in np.unique(families).tolist():
         yield _Part("family", f"names like {family}", families == family)
     yield from _halves(items, diameters)
-    if sides is not None:
-        validation = np.array([item.name in sides.validation for item in items], np.bool_)
-        yield _Part("side", "the validation side", validation)
 
 
 def _halves(items: Sequence[ItemMeasures], diameters: NDArray[np.float64]) -> Iterator[_Part]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from app.datasets.checks.held_out import HeldOut, held_out_sides
 from app.datasets.checks.measures import SMALL_SIDE, ItemMeasures, SplitSides
 from app.datasets.checks.wording import count, listed, percent
 from app.datasets.pairing.groups import infer_group
@@ -27,7 +28,6 @@ _WIDEST = SMALL_SIDE - 8
 _FEW_NEIGHBOURS = 3
 _MOST_NEIGHBOURS = 12
 _ILLUMINATION_SIGMA = 3.0
-_PAIRS_SHOWN = 100
 
 _SOURCE = (
     "by design, tiles on two sides share no pixel; benchmarks/checks: strips of overlapping tiles correlate above "
@@ -67,41 +67,44 @@ def find_overlaps(items: Sequence[ItemMeasures]) -> tuple[Overlap, ...]:
 def check_tile_overlap(
     items: Sequence[ItemMeasures], *, overlaps: Sequence[Overlap], sides: SplitSides
 ) -> list[DataFinding]:
-    """Tell which validation tiles lie partly in training tiles.
+    """Tell which validation or test tiles lie partly in tiles that were seen before: a finding for each side.
 
-    Serious: a model is validated on pixels that it was trained on.
+    Serious: a network is scored on pixels that it was trained on.
     """
+    return [
+        finding for held_out in held_out_sides(sides) if (finding := _finding(items, overlaps, held_out)) is not None
+    ]
+
+
+def _finding(items: Sequence[ItemMeasures], overlaps: Sequence[Overlap], held_out: HeldOut) -> DataFinding | None:
     shares: dict[str, float] = {}
     pairs: list[tuple[str, str]] = []
     for overlap in overlaps:
         names = items[overlap.first].name, items[overlap.second].name
         for name, other in (names, names[::-1]):
-            if name in sides.validation and other in sides.training:
+            if name in held_out.names and other in held_out.seen:
                 pairs.append((name, other))
                 # Strips on several sides add up; where they cross, a corner counts twice.
                 shares[name] = min(1.0, shares.get(name, 0.0) + overlap.share)
     if not pairs:
-        return []
+        return None
     worst = dict(sorted(shares.items(), key=lambda entry: (-entry[1], entry[0])))
-    share = len(worst) / len(sides.validation)
-    return [
-        DataFinding(
-            code=DataFindingCode.TILE_OVERLAP_LEAKAGE,
-            severity=DataSeverity.SERIOUS,
-            title="Overlapping tiles on both sides of the split",
-            message=f"{count(len(worst), 'validation item')} ({percent(share)} of that side) share pixels with "
-            f"training items, up to {percent(max(worst.values()))} of a tile: "
-            f"{listed([' and '.join(pair) for pair in pairs])}. "
-            "Validation scores better than new images will.",
-            fix="Split by acquisition (grouped), or cut the tiles again without overlap.",
-            items=tuple(worst),
-            value=share,
-            threshold=0.0,
-            per_item=worst,
-            evidence={"pairs": [list(pair) for pair in pairs[:_PAIRS_SHOWN]], "n_pairs": len(pairs)},
-            source=_SOURCE,
-        )
-    ]
+    share = len(worst) / len(held_out.names)
+    return DataFinding(
+        code=DataFindingCode.TILE_OVERLAP_LEAKAGE,
+        severity=DataSeverity.SERIOUS,
+        title="Overlapping tiles on both sides of the split",
+        message=f"{count(len(worst), f'{held_out.side} item')} ({percent(share)} of that side) share pixels with "
+        f"items in {held_out.seen_text}, up to {percent(max(worst.values()))} of a tile: "
+        f"{listed([' and '.join(pair) for pair in pairs])}. The score is better than it will be on new images.",
+        fix="Split by acquisition (grouped), or cut the tiles again without overlap.",
+        items=tuple(worst),
+        value=share,
+        threshold=0.0,
+        per_item=worst,
+        evidence={"side": held_out.side, "pairs": [list(pair) for pair in pairs]},
+        source=_SOURCE,
+    )
 
 
 # === Windows ===
