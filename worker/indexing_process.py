@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from app.datasets.checks.index import check_index
 from app.datasets.demo.writing import write_demo_dataset
 from app.datasets.files.archive_entries import ArchiveLimits
 from app.datasets.files.archives import extract_archive
@@ -101,6 +102,8 @@ def _index(services: WorkerServices, *, dataset_id: int, attempt: int) -> None:
         thumbnails_dir=folder / "thumbnails",
         on_progress=on_progress,
     )
+    on_progress(1, 1)
+    findings = check_index(index)
     with services.database.write() as session:
         record_index(
             session,
@@ -115,6 +118,7 @@ def _index(services: WorkerServices, *, dataset_id: int, attempt: int) -> None:
                 intensity_low=index.intensity_low,
                 intensity_high=index.intensity_high,
                 summary=index.summary,
+                findings=findings,
             ),
         )
     announce_dataset(services.database, services.announcer, dataset_id)

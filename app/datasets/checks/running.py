@@ -11,17 +11,36 @@ from functools import cached_property, partial
 from app.datasets.checks.coverage import check_validation_coverage
 from app.datasets.checks.domain_shift import check_domain_shift
 from app.datasets.checks.duplicates import DuplicatePair, check_near_duplicates, find_duplicates
+from app.datasets.checks.intensity import (
+    check_bit_depth,
+    check_constant,
+    check_crushed,
+    check_group_shift,
+    check_illumination,
+    check_saturated,
+)
 from app.datasets.checks.leakage import check_duplicate_leakage, check_group_leakage
 from app.datasets.checks.mask_magnification import check_mask_magnification
+from app.datasets.checks.mask_values import (
+    check_empty,
+    check_full,
+    check_labels,
+    check_not_binary,
+    check_zero_one,
+)
 from app.datasets.checks.measures import ItemMeasures, SplitSides
 from app.datasets.checks.outliers import check_foreground_outliers, check_object_size_outliers
+from app.datasets.checks.pairing import check_names_by_order, check_pairing
+from app.datasets.checks.polarity import check_inverted, check_polarity
 from app.datasets.checks.populations import Populations, check_two_populations, find_populations
 from app.datasets.checks.rare_foreground import check_rare_foreground
+from app.datasets.checks.registration import check_registration
 from app.datasets.checks.scale import check_pixel_sizes, check_scale, check_scale_of_sides
+from app.datasets.checks.shuffled import check_pairs_shuffled
 from app.datasets.checks.tile_overlap import Overlap, check_tile_overlap, find_overlaps
 from app.datasets.checks.validation_size import check_validation_size
 from app.datasets.checks.wording import count
-from app.datasets.pairing.stems import Problem
+from app.datasets.pairing.outcome import Problem
 from app.domain.data_findings import DataFinding, DataFindingCode, DataSeverity
 
 _LOGGER = logging.getLogger(__name__)
@@ -41,11 +60,14 @@ class CheckedSet:
         Files that could not become part of an item.
     pixel_sizes : mapping of str to float
         Side of a pixel in µm by item, where the file's metadata knows it.
+    paths : sequence of (image path, mask path)
+        Of the items, relative to the dataset's root.
     """
 
     items: Sequence[ItemMeasures]
     problems: Sequence[Problem] = ()
     pixel_sizes: Mapping[str, float] = field(default_factory=dict)
+    paths: Sequence[tuple[str, str]] = ()
 
     @cached_property
     def duplicates(self) -> tuple[DuplicatePair, ...]:
@@ -64,6 +86,23 @@ class CheckedSet:
 
 
 _SET_CHECKS: Mapping[str, Callable[[CheckedSet, SplitSides | None], list[DataFinding]]] = {
+    "pairing": lambda checked, _: check_pairing(checked.problems, pairs=len(checked.items)),
+    "names": lambda checked, _: check_names_by_order(checked.paths),
+    "pairs": lambda checked, _: check_pairs_shuffled(checked.items),
+    "registration": lambda checked, _: check_registration(checked.items),
+    "fractional masks": lambda checked, _: check_not_binary(checked.items),
+    "masks of 0 and 1": lambda checked, _: check_zero_one(checked.items),
+    "labels": lambda checked, _: check_labels(checked.items),
+    "empty masks": lambda checked, _: check_empty(checked.items),
+    "full masks": lambda checked, _: check_full(checked.items),
+    "inverted masks": lambda checked, _: check_inverted(checked.items),
+    "polarity": lambda checked, _: check_polarity(checked.items),
+    "bit depth": lambda checked, _: check_bit_depth(checked.items),
+    "crushed grey values": lambda checked, _: check_crushed(checked.items),
+    "clipped images": lambda checked, _: check_saturated(checked.items),
+    "constant images": lambda checked, _: check_constant(checked.items),
+    "illumination": lambda checked, _: check_illumination(checked.items),
+    "brightness of acquisitions": lambda checked, _: check_group_shift(checked.items),
     "near-duplicates": lambda checked, _: check_near_duplicates(checked.items, duplicates=checked.duplicates),
     "foreground outliers": lambda checked, _: check_foreground_outliers(checked.items),
     "object size outliers": lambda checked, _: check_object_size_outliers(checked.items),
