@@ -54,13 +54,14 @@ def _duplicate_finding(
         return None
     worst = sorted(copied, key=lambda name: (-alike[name], name))
     share = len(copied) / len(held_out.names)
+    shown = listed([f"{name} is also {copied[name]}" for name in worst])
     return DataFinding(
         code=DataFindingCode.DUPLICATE_LEAKAGE,
         severity=DataSeverity.FATAL if share >= MOSTLY_COPIED else DataSeverity.SERIOUS,
         title=f"{held_out.side.capitalize()} items are also in {held_out.seen_text}",
         message=f"{count(len(copied), f'{held_out.side} item')} ({percent(share)} of that side) show the same "
-        f"picture as an item in {held_out.seen_text}: {listed([f'{name} is also {copied[name]}' for name in worst])}. The "
-        "score includes what was learned by heart.",
+        f"picture as an item in {held_out.seen_text}: {shown}. The score includes what "
+        "was learned by heart.",
         fix="Leave out the copies, or put all copies of a picture on the same side.",
         items=tuple(worst),
         value=share,
