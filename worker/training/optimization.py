@@ -74,4 +74,5 @@ def loss_and_counts(
     targets = tf.cast(masks, tf.float32)[..., tf.newaxis]
     probabilities = model(images, training=True)
     counts = count_per_image(masks, tf.squeeze(probabilities, axis=-1))
-    return loss(targets, probabilities), tf.reduce_sum(counts, axis=0)
+    # Not `loss(…)`, which Keras divides by the number of replicas where there are several.
+    return tf.reduce_mean(loss.call(targets, probabilities)), tf.reduce_sum(counts, axis=0)
