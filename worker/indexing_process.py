@@ -11,13 +11,16 @@ import sys
 import time
 from pathlib import Path
 
+from app.datasets.checks.index import check_index
 from app.datasets.demo.writing import write_demo_dataset
-from app.datasets.files.archives import ArchiveLimits, extract_zip
+from app.datasets.files.archive_entries import ArchiveLimits
+from app.datasets.files.archives import extract_archive
 from app.datasets.items.indexing import index_dataset
 from app.datasets.pairing.layout import resolve_layout
 from app.domain.corrections import DatasetEdits
 from app.domain.dataset_import import ImportSpec
 from app.domain.errors import NotFoundError, SegscopeError
+from app.store.artifacts import UPLOADED_ARCHIVE
 from app.store.datasets import IndexRecord, record_failure, record_import_spec, record_index, record_progress
 from app.store.events import announce_dataset
 from app.store.schema import DatasetRow
@@ -74,8 +77,8 @@ def _index(services: WorkerServices, *, dataset_id: int, attempt: int) -> None:
             max_ratio=settings.archive_max_ratio,
             max_files=settings.archive_max_files,
         )
-        extract_zip(folder / "upload.zip", root, limits=limits)
-        (folder / "upload.zip").unlink()
+        extract_archive(folder / UPLOADED_ARCHIVE, root, limits=limits)
+        (folder / UPLOADED_ARCHIVE).unlink()
     spec = resolve_layout(root, ImportSpec.model_validate(row.import_spec))
     with services.database.write() as session:
         record_import_spec(session, dataset_id=dataset_id, attempt=attempt, import_spec=spec)
@@ -99,6 +102,8 @@ def _index(services: WorkerServices, *, dataset_id: int, attempt: int) -> None:
         thumbnails_dir=folder / "thumbnails",
         on_progress=on_progress,
     )
+    on_progress(1, 1)
+    findings = check_index(index)
     with services.database.write() as session:
         record_index(
             session,
@@ -113,6 +118,7 @@ def _index(services: WorkerServices, *, dataset_id: int, attempt: int) -> None:
                 intensity_low=index.intensity_low,
                 intensity_high=index.intensity_high,
                 summary=index.summary,
+                findings=findings,
             ),
         )
     announce_dataset(services.database, services.announcer, dataset_id)

@@ -8,6 +8,7 @@ import typer
 
 from app import __version__
 from app.cli.demo import demo
+from app.cli.diagnose import diagnose
 from app.cli.serving import up, web, worker
 from app.cli.train import reproduce, train
 
@@ -19,7 +20,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, web, worker, demo, train, reproduce):
+for command in (up, web, worker, demo, train, reproduce, diagnose):
     cli.command()(command)
 
 

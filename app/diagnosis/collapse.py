@@ -41,7 +41,10 @@ CONFIRM_EPOCHS = 2
 #: Recovered is half of training's Jaccard, or half of the best from which validation fell. It is higher than the
 #: limits of the gap and the fall, so that a curve at the limit does not flicker between the two.
 RECOVERY_RATIO = 0.5
+#: So many recovered epochs among the last three, the latest one of them: as the median of the last three epochs, by
+#: which a history is judged at its end, says it. A single dip on the way back does not count.
 RECOVERY_EPOCHS = 2
+RECOVERY_WINDOW_EPOCHS = 3
 
 #: Between bad and recovered the finding stays open, but not for ever: this many epochs without a bad one close it.
 QUIET_EPOCHS = 5
@@ -74,8 +77,13 @@ class _Episode:
     severity: Severity
     escalation: str
     last_bad: int
-    recovered_epochs: int = 0
+    recovered: tuple[bool, ...] = ()
     quiet_epochs: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        has_recovered = sum(self.recovered) >= RECOVERY_EPOCHS and self.recovered[-1]
+        return has_recovered or self.quiet_epochs >= QUIET_EPOCHS
 
 
 def detect_collapse(history: HistoryTable, context: RunContext) -> tuple[Finding, ...]:
@@ -97,7 +105,7 @@ def detect_collapse(history: HistoryTable, context: RunContext) -> tuple[Finding
                 episode = _Episode(previous, look, severity, "", last_bad=look.epoch)
         else:
             _follow(episode, look, context=context)
-            if episode.recovered_epochs >= RECOVERY_EPOCHS or episode.quiet_epochs >= QUIET_EPOCHS:
+            if episode.is_over:
                 findings.append(_finding(episode, context=context, until=episode.last_bad, now=look))
                 episode = None
                 # A new episode needs bad epochs of its own.
@@ -154,16 +162,17 @@ def _severity(look: _Look, *, start: _Look, context: RunContext) -> tuple[Severi
 
 
 def _follow(episode: _Episode, look: _Look, *, context: RunContext) -> None:
+    follows_training = look.training >= LEARNED_JACCARD and look.validation >= RECOVERY_RATIO * look.training
+    back_at_level = episode.start.is_fall and look.validation >= RECOVERY_RATIO * episode.start.best
+    has_recovered = not look.is_bad and (follows_training or back_at_level)
+    episode.recovered = (*episode.recovered, has_recovered)[-RECOVERY_WINDOW_EPOCHS:]
     if look.is_bad:
         episode.last_bad = look.epoch
-        episode.recovered_epochs = episode.quiet_epochs = 0
+        episode.quiet_epochs = 0
         if episode.severity is not Severity.SERIOUS:
             episode.severity, episode.escalation = _severity(look, start=episode.start, context=context)
         return
     episode.quiet_epochs += 1
-    follows_training = look.training >= LEARNED_JACCARD and look.validation >= RECOVERY_RATIO * look.training
-    back_at_level = episode.start.is_fall and look.validation >= RECOVERY_RATIO * episode.start.best
-    episode.recovered_epochs = episode.recovered_epochs + 1 if follows_training or back_at_level else 0
 
 
 def _finding(episode: _Episode, *, context: RunContext, until: int | None, now: _Look | None) -> Finding:

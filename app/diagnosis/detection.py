@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from app.diagnosis.batchnorm_warm_up import detect_batchnorm_warm_up
+from app.diagnosis.best_epoch import detect_best_epoch_too_early
 from app.diagnosis.collapse import detect_collapse
 from app.diagnosis.dissociation import detect_dissociation
+from app.diagnosis.divergence import detect_divergence
 from app.diagnosis.history_table import HistoryTable
+from app.diagnosis.instability import detect_instability
+from app.diagnosis.learning_rate import detect_learning_rate_changes
+from app.diagnosis.never_beat_baseline import detect_never_beat_baseline
 from app.diagnosis.non_finite import detect_non_finite
+from app.diagnosis.overfitting import detect_overfitting
+from app.diagnosis.plateau import detect_plateau
+from app.diagnosis.quantised_metric import detect_quantised_metric
 from app.diagnosis.run_context import RunContext
 from app.diagnosis.trivial_baseline import detect_trivial_baseline
 from app.domain.findings import Finding, FindingCode
@@ -56,5 +65,14 @@ def detect(
         *detect_trivial_baseline(history, context),
         *detect_non_finite(history),
         *detect_dissociation(history, context),
+        *detect_never_beat_baseline(history, context),
+        *detect_batchnorm_warm_up(history, context),
+        *detect_divergence(history),
+        *detect_overfitting(history, context),
+        *detect_instability(history, context),
+        *detect_best_epoch_too_early(history, context),
+        *detect_quantised_metric(history),
+        *detect_plateau(history, context),
+        *detect_learning_rate_changes(history, context),
     )
     return tuple(sorted(findings, key=lambda finding: (finding.epoch, _ORDER[finding.code])))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
 from dataclasses import dataclass
 
 from app.diagnosis.history_table import HistoryTable
 from app.diagnosis.run_context import RunContext
+from app.diagnosis.smoothing import SMOOTHING_EPOCHS, median_of_three
 from app.diagnosis.wording import score
 from app.domain.findings import Finding, FindingCode, Severity
-
-#: Both curves are medians of this many epochs, so that one epoch cannot move them.
-SMOOTHING_EPOCHS = 3
 
 #: Levels are compared over this many epochs: longer than a dip (the healthy reference histories dip for one to
 #: three epochs), short enough to be seen while the training runs.
@@ -84,17 +81,16 @@ def detect_dissociation(history: HistoryTable, context: RunContext) -> tuple[Fin
 def _levels(history: HistoryTable) -> list[_Level]:
     usable = history.usable("val_jaccard", "val_loss")
     epochs: list[int] = history.epochs[usable].tolist()
-    jaccard: list[float] = history.column("val_jaccard")[usable].tolist()
-    loss: list[float] = history.column("val_loss")[usable].tolist()
-    return [
-        _Level(
-            epoch=epochs[end - 1],
-            jaccard=statistics.median(jaccard[end - SMOOTHING_EPOCHS : end]),
-            loss=statistics.median(loss[end - SMOOTHING_EPOCHS : end]),
-            raw_jaccard=jaccard[end - 1],
-        )
-        for end in range(SMOOTHING_EPOCHS, len(epochs) + 1)
-    ]
+    jaccard = history.column("val_jaccard")[usable]
+    rows = zip(
+        epochs[SMOOTHING_EPOCHS - 1 :],
+        median_of_three(jaccard).tolist(),
+        median_of_three(history.column("val_loss")[usable]).tolist(),
+        jaccard[SMOOTHING_EPOCHS - 1 :].tolist(),
+        strict=True,
+    )
+    # Medians of three: one epoch cannot move either curve.
+    return [_Level(*row) for row in rows]
 
 
 def _finding(episode: _Episode, *, context: RunContext, until: int | None) -> Finding:

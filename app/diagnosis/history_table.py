@@ -14,20 +14,41 @@ from app.domain.errors import InvalidInputError
 EPOCH_COLUMN = "epoch"
 
 #: Spellings of Keras trainings in the wild (each without `val_`) and the project's name for them. `jacard_coef` and
-#: `dice_coef` are those of the tutorials that the reference study followed, `lr` and `acc` those of Keras 2.
+#: `dice_coef` are those of the tutorials that the reference study followed, `iou_score` and `f1-score` those of
+#: segmentation_models, `lr` and `acc` those of Keras 2. Keras' own `mean_io_u` and `binary_io_u` are left out: they
+#: average over the background as well, so that an empty prediction scores nearly one half.
 COLUMN_ALIASES = {
     "jacard_coef": "jaccard",
     "jaccard_coef": "jaccard",
     "jacard": "jaccard",
+    "jaccard_coefficient": "jaccard",
+    "jaccard_index": "jaccard",
+    "jaccard_score": "jaccard",
+    "jaccard_similarity": "jaccard",
+    "iou": "jaccard",
+    "iou_coef": "jaccard",
+    "iou_metric": "jaccard",
+    "iou_score": "jaccard",
     "dice_coef": "dice",
+    "dice_coefficient": "dice",
+    "dice_score": "dice",
+    "f1": "dice",
+    "f1_score": "dice",
     "acc": "accuracy",
+    "binary_accuracy": "accuracy",
+    "pixel_accuracy": "accuracy",
     "lr": "learning_rate",
 }
+
+_ALIAS_ORDER = {name: position for position, name in enumerate(COLUMN_ALIASES)}
 
 #: pandas writes its index without a name, and reads such a column back under the second name.
 INDEX_COLUMNS = ("", "Unnamed: 0")
 
 VALIDATION_PREFIX = "val_"
+
+#: A larger number is no epoch but a time stamp or the like.
+MOST_EPOCHS = 10**9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,9 +140,10 @@ class HistoryTable:
     def from_csv_columns(cls, columns: Mapping[str, Sequence[float | str | None]]) -> HistoryTable:
         """Build a table from the columns of a Keras `CSVLogger` file or of a saved `history.history`.
 
-        Keras' spellings (`jacard_coef`, `lr`, …) become the project's names; where a file has both, the project's
-        own wins. Epochs may count from 0 or from 1, or be absent. A training that was resumed with Keras' default
-        `initial_epoch` counts twice from 0; such rows are numbered in the order of the file, so that none is lost.
+        Keras' spellings (`jacard_coef`, `lr`, …) become the project's names; where a file has several of one metric,
+        the project's own wins, then the order of `COLUMN_ALIASES`. Epochs may count from 0 or from 1, or be absent. A
+        training that was resumed with Keras' default `initial_epoch` counts twice from 0; such rows are numbered in
+        the order of the file, so that none is lost.
 
         Parameters
         ----------
@@ -143,11 +165,11 @@ class HistoryTable:
         for name in (EPOCH_COLUMN, *INDEX_COLUMNS):
             column = parsed.pop(name, None)
             numbers = column if numbers is None else numbers
-        renamed: dict[str, Sequence[float | None]] = {}
-        for name, cells in parsed.items():
+        chosen: dict[str, str] = {}
+        for name in parsed:
             canonical = _canonical(name)
-            if canonical == name or canonical not in parsed:
-                renamed[canonical] = cells
+            chosen[canonical] = min(name, chosen.get(canonical, name), key=_rank)
+        renamed = {canonical: parsed[name] for canonical, name in chosen.items()}
         return cls._from_columns(renamed, epochs=_epoch_numbers(numbers, count=count))
 
     @classmethod
@@ -169,6 +191,12 @@ def _canonical(name: str) -> str:
     return f"{VALIDATION_PREFIX}{canonical}" if is_validation else canonical
 
 
+def _rank(name: str) -> int:
+    """Order the spellings of one metric: the project's own, then those of `COLUMN_ALIASES` in its order."""
+    bare = name.removeprefix(VALIDATION_PREFIX)
+    return _ALIAS_ORDER.get(bare, -1)
+
+
 def _cell(name: str, row: int, cell: float | str | None) -> float | None:
     if cell is None or (isinstance(cell, str) and not cell.strip()):
         return None
@@ -188,7 +216,7 @@ def _epoch_numbers(numbers: Sequence[float | None] | None, *, count: int) -> Seq
     whole = [int(number) for number in numbers if number is not None and np.isfinite(number)]
     if len(whole) < count or any(later <= earlier for earlier, later in pairwise(whole)):
         return in_order
-    if whole and whole[0] < 0:
+    if whole and (whole[0] < 0 or whole[-1] > MOST_EPOCHS):
         return in_order
     shift = 1 if whole and whole[0] == 0 else 0
     return [number + shift for number in whole]

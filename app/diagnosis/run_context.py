@@ -21,12 +21,31 @@ LEARNED_LEAST = 0.05
 #: "peak" of 0.127539 over its baseline of 0.127283 is 1.002).
 TRIVIAL_MARGIN = 1.05
 
+#: Where masks are nearly full there is little room above the baseline: then it is half of the way to 1.
+TRIVIAL_ROOM = 0.5
+
 #: Failure that lasts this many epochs is no longer excused by young moving statistics. In the 30 reference histories
 #: the longest that healed by itself lasted eleven (20250927-exp-24-attention-unet-lr0.005-bs32, epochs 1 to 11).
 WARM_UP_PATIENCE_EPOCHS = 12
 
 #: Healthy networks sat at the floor for 7 to 13 epochs while training was near zero too (CAUSES, *Trigger*).
 SLOW_START_EPOCHS = 13
+
+
+def trivial_limit(all_foreground: float) -> float:
+    """Return the Jaccard up to which a score is no better than painting everything foreground.
+
+    Parameters
+    ----------
+    all_foreground : float
+        Score of the all-foreground prediction, 0 to 1.
+
+    Examples
+    --------
+    >>> round(trivial_limit(0.2), 3), round(trivial_limit(0.98), 3)
+    (0.21, 0.99)
+    """
+    return min(TRIVIAL_MARGIN * all_foreground, all_foreground + TRIVIAL_ROOM * (1 - all_foreground))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +82,11 @@ class RunContext:
 
     def is_trivial_score(self, jaccard: float) -> bool:
         """Whether painting everything foreground is known to score as much."""
-        return self.baselines is not None and jaccard <= TRIVIAL_MARGIN * self.baselines.all_foreground
+        return self.baselines is not None and jaccard <= trivial_limit(self.baselines.all_foreground)
+
+    def is_learned_score(self, validation_jaccard: float) -> bool:
+        """Whether a validation Jaccard shows that the network found something: it has learned, and no trivial score."""
+        return self.has_learned(validation_jaccard) and not self.is_trivial_score(validation_jaccard)
 
     def is_warming_up(self, epoch: int) -> bool:
         """Whether the moving statistics are known to be young after `epoch` epochs."""

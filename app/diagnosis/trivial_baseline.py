@@ -26,10 +26,11 @@ BASELINE_TOLERANCE = 0.01
 #: foreground pixel would be 1e-7; a single hit among a million pixels is 1e-6.
 EMPTY_JACCARD = NEGLIGIBLE_SCORE
 
-#: Epochs in a row that raise the finding, and epochs away from the baseline that close it. A training that passes
-#: through a trivial prediction for one epoch, or leaves it for one, proves nothing.
+#: Epochs in a row that raise the finding, and epochs away from the baseline, of the last three, that close it. A
+#: training that passes through a trivial prediction for one epoch, or leaves it for one, proves nothing.
 CONFIRM_EPOCHS = 2
 LEAVE_EPOCHS = 2
+LEAVE_WINDOW_EPOCHS = 3
 
 #: With settled statistics, this many epochs at the baseline with a training that learns are a failure.
 PATIENCE_EPOCHS = 3
@@ -66,7 +67,7 @@ class _Episode:
     severity: Severity = Severity.INFO
     reason: str = ""
     learned_epochs: int = 0
-    away: int = 0
+    away: tuple[bool, ...] = ()
 
 
 def detect_trivial_baseline(history: HistoryTable, context: RunContext) -> tuple[Finding, ...]:
@@ -85,13 +86,13 @@ def detect_trivial_baseline(history: HistoryTable, context: RunContext) -> tuple
     previous: _Look | None = None
     for look in _looks(history, context):
         if episode is not None:
-            if look.kind is episode.kind:
+            is_away = look.kind is not episode.kind
+            episode.away = (*episode.away, is_away)[-LEAVE_WINDOW_EPOCHS:]
+            if not is_away:
                 _stay(episode, look, context=context)
-            else:
-                episode.away += 1
-                if episode.away >= LEAVE_EPOCHS:
-                    findings.append(_finding(episode, context=context, until=episode.last, now=look))
-                    episode = None
+            elif sum(episode.away) >= LEAVE_EPOCHS:
+                findings.append(_finding(episode, context=context, until=episode.last, now=look))
+                episode = None
         if episode is None and look.kind is not None and previous is not None and previous.kind is look.kind:
             episode = _Episode(look.kind, previous, look, last=look.epoch)
             _stay(episode, previous, context=context)
@@ -165,7 +166,6 @@ def _looks(history: HistoryTable, context: RunContext) -> list[_Look]:
 
 def _stay(episode: _Episode, look: _Look, *, context: RunContext) -> None:
     episode.last = look.epoch
-    episode.away = 0
     learned = context.has_learned(look.training)
     episode.learned_epochs += learned
     if episode.severity is Severity.SERIOUS:

@@ -20,7 +20,7 @@ class DataSeverity(StrEnum):
 
 
 class DataFindingCode(StrEnum):
-    """Stable codes of the findings that dataset checks raise; `docs/findings.md` explains each."""
+    """Stable codes of the findings that dataset checks raise; `docs/data-findings.md` explains each."""
 
     # --- Pairing ---
     MISSING_MASK = "missing-mask"
@@ -62,6 +62,8 @@ class DataFindingCode(StrEnum):
     VALIDATION_COVERAGE = "validation-coverage"
     VALIDATION_TOO_SMALL = "validation-too-small"
     SCALE_MISMATCH = "scale-mismatch"
+    # --- The checks themselves ---
+    CHECK_FAILED = "check-failed"
 
 
 class DataFinding(BaseModel):

@@ -24,6 +24,15 @@ class FindingCode(StrEnum):
     AT_TRIVIAL_BASELINE = "at-trivial-baseline"
     NON_FINITE = "non-finite"
     LOSS_JACCARD_DISSOCIATION = "loss-jaccard-dissociation"
+    NEVER_BEAT_BASELINE = "never-beat-baseline"
+    BATCHNORM_WARM_UP = "batchnorm-warm-up"
+    DIVERGENCE = "divergence"
+    OVERFITTING = "overfitting"
+    INSTABILITY = "instability"
+    BEST_EPOCH_TOO_EARLY = "best-epoch-too-early"
+    QUANTISED_METRIC = "quantised-metric"
+    PLATEAU = "plateau"
+    LEARNING_RATE_CHANGE = "learning-rate-change"
 
 
 class Finding(BaseModel):

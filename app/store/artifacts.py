@@ -13,6 +13,9 @@ from app.domain.errors import NotFoundError
 _DATASETS = "datasets"
 _FILES = "files"
 
+#: Where the archive of a dataset waits in its folder until a worker unpacks it.
+UPLOADED_ARCHIVE = "upload.archive"
+
 
 def artifact_url(path: str) -> str:
     """Return the address of an artifact path."""

@@ -190,7 +190,7 @@ class ProblemView(View):
 
 
 class ItemView(View):
-    """One image/mask pair.
+    """One image/mask pair; `image_page` counts from 0 in a stack.
 
     `findings` are the codes of the dataset's findings that name it; `statistics` what was measured of it.
     """
@@ -199,6 +199,7 @@ class ItemView(View):
     position: int
     name: str
     group: str
+    image_page: int | None
     height: int
     width: int
     channels: int

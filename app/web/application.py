@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -20,8 +21,9 @@ from app.store.reconciler import Reconciler
 from app.store.schema_version import ensure_current
 from app.store.stream import Announcer, connect
 from app.store.task_queue import Doorbell, create_celery
+from app.store.uploads import UploadStore
 from app.web import artifacts as artifact_routes
-from app.web.api import datasets, events, experiments, health, models, runs, workers
+from app.web.api import dataset_previews, datasets, events, experiments, health, models, runs, uploads, workers
 from app.web.errors import install_error_handlers
 from app.web.live import LiveHub
 from app.web.pages import all_routers
@@ -30,6 +32,8 @@ from app.web.security import SecurityMiddleware, check_exposure
 from app.web.state import Services
 
 logger = logging.getLogger(__name__)
+
+_COLLECTION_SECONDS = 3600.0
 
 
 def create_app(settings: Settings, *, redis_url: str) -> FastAPI:
@@ -49,6 +53,7 @@ def create_app(settings: Settings, *, redis_url: str) -> FastAPI:
         artifacts=ArtifactStore(settings.artifacts_dir),
         announcer=Announcer(connect(redis_url)),
         doorbell=Doorbell(create_celery(redis_url)),
+        uploads=UploadStore(settings.artifacts_dir / "uploads", max_bytes=settings.upload_max_bytes),
     )
     hub = LiveHub(redis_url)
 
@@ -81,7 +86,19 @@ def create_app(settings: Settings, *, redis_url: str) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
     app.add_middleware(SecurityMiddleware, settings=settings)
     install_error_handlers(app, render_error)
-    for resource in (health, runs, experiments, datasets, models, workers, events, artifact_routes):
+    routers = (
+        health,
+        runs,
+        experiments,
+        dataset_previews,
+        datasets,
+        uploads,
+        models,
+        workers,
+        events,
+        artifact_routes,
+    )
+    for resource in routers:
         app.include_router(resource.router)
     for router in all_routers:
         app.include_router(router)
@@ -91,9 +108,14 @@ def create_app(settings: Settings, *, redis_url: str) -> FastAPI:
 
 def _reconcile(services: Services, stopping: threading.Event) -> None:
     reconciler = Reconciler(db=services.database, announcer=services.announcer, doorbell=services.doorbell)
+    collected = -_COLLECTION_SECONDS
     while not stopping.wait(services.settings.heartbeat_seconds):
         try:
             reconciler.run_once()
+            if time.monotonic() - collected > _COLLECTION_SECONDS:
+                collected = time.monotonic()
+                for upload_id in services.uploads.collect():
+                    logger.info("upload %s was abandoned and is removed", upload_id)
         except SegscopeError as error:
             logger.warning("reconciliation failed, will try again: %s", error)
         except Exception:

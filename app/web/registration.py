@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import shutil
 import time
-import zipfile
 from pathlib import Path
 
 from fastapi import Request, UploadFile
 from sqlalchemy import select
 
-from app.datasets.files.roots import confine, confined_child
+from app.datasets.files.archives import ARCHIVE_SUFFIXES, archive_kind
+from app.datasets.pairing.layout import find_pairs
 from app.domain.dataset_import import ImportSpec, Layout
 from app.domain.errors import (
     ConflictError,
     FieldError,
     InvalidInputError,
-    TooLargeError,
     UnavailableError,
 )
 from app.domain.presets import collapse_demo
 from app.domain.run_states import DatasetState
 from app.store import datasets
+from app.store.artifacts import UPLOADED_ARCHIVE
 from app.store.dataset_queries import get_dataset
 from app.store.events import announce_dataset
 from app.store.queries import list_workers, live_workers
 from app.store.schema import DatasetRow
 from app.store.views import DatasetView, ExperimentView
+from app.web.dataset_previews import existing_folder
 from app.web.launching import launch
 from app.web.state import Services, services_of
 
@@ -42,72 +43,87 @@ def register_folder(request: Request, *, name: str, root: str, import_spec: Impo
     Raises
     ------
     InvalidInputError
-        The folder or one of its sub-folders does not exist or lies outside the roots.
+        The folder does not exist or lies outside the roots, or no pairs are in it.
     """
-    services = services_of(request)
-    if not root.strip():
-        message = "Enter the folder that holds the images and the masks folder."
-        raise InvalidInputError(message, fields=[FieldError("root", message)])
-    folder = confine(root.strip(), services.settings.root_paths)
-    confined_child(folder, import_spec.images, field="import_spec.images")
-    confined_child(folder, import_spec.masks, field="import_spec.masks")
+    folder = existing_folder(request, root)
+    find_pairs(folder, import_spec)
     return _register(
-        services,
-        name=name or folder.name,
+        services_of(request),
+        name=name or folder.name[:_NAME_LENGTH],
         source="folder",
         root=str(folder),
         import_spec=import_spec,
     )
 
 
-def register_upload(request: Request, *, name: str, import_spec: ImportSpec, upload: UploadFile) -> DatasetView:
-    """Keep an uploaded zip archive and register it; a worker unpacks and indexes it.
+def register_form_upload(request: Request, *, name: str, import_spec: ImportSpec, upload: UploadFile) -> DatasetView:
+    """Keep an archive that a form sent in one piece and register it, as `register_upload`.
 
     Raises
     ------
     InvalidInputError
-        The file is no zip archive.
+        There is no file, or it is no archive.
     TooLargeError
         It is larger than the limit.
     """
-    services = services_of(request)
+    uploads = services_of(request).uploads
     file_name = Path(upload.filename or "").name
-    if not file_name:
-        message = "Choose a zip archive with an images and a masks folder."
+    if not file_name or not upload.size:
+        message = "Choose a zip or tar archive with images and masks."
         raise InvalidInputError(message, fields=[FieldError("upload", message)])
-    if not zipfile.is_zipfile(upload.file):
-        message = f"{file_name!r} is not a zip archive; pack the images and masks folders into a .zip."
-        raise InvalidInputError(message, fields=[FieldError("upload", message)])
-    upload.file.seek(0)
-    incoming = services.artifacts.root / "incoming"
-    incoming.mkdir(exist_ok=True)
-    staged = incoming / f"{time.time_ns()}.zip"
+    upload_id = uploads.create(name=file_name, size=upload.size).id
     try:
-        _copy_bounded(upload, staged, services.settings.upload_max_bytes)
-        view = _register(
+        with uploads.writing(upload_id, offset=0) as writer:
+            while block := upload.file.read(_COPY_BYTES):
+                writer.write(block)
+        return register_upload(request, upload_id, name=name, import_spec=import_spec)
+    finally:
+        uploads.discard(upload_id)
+
+
+def register_upload(request: Request, upload_id: str, *, name: str, import_spec: ImportSpec) -> DatasetView:
+    """Register a complete upload; a worker unpacks and indexes it.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such upload.
+    ConflictError
+        It is incomplete.
+    InvalidInputError
+        It is no archive.
+    """
+    services = services_of(request)
+    with services.uploads.taking(upload_id) as (upload, path):
+        if archive_kind(path) is None:
+            message = (
+                f"Invalid file {upload.name!r}: received none that can be unpacked, expected a zip or tar archive "
+                f"({', '.join(ARCHIVE_SUFFIXES)}); pack the images and masks into one."
+            )
+            raise InvalidInputError(message, fields=[FieldError("upload", message)])
+        return _register(
             services,
-            name=name or Path(file_name).stem,
+            name=name or archive_stem(upload.name)[:_NAME_LENGTH],
             source="upload",
             root="",
             import_spec=import_spec,
-            staged=staged,
+            staged=path,
         )
-    finally:
-        staged.unlink(missing_ok=True)
-    return view
 
 
-def _copy_bounded(upload: UploadFile, target: Path, limit: int) -> None:
-    written = 0
-    with target.open("wb") as handle:
-        while block := upload.file.read(_COPY_BYTES):
-            written += len(block)
-            if written > limit:
-                raise TooLargeError(
-                    f"{upload.filename!r} is larger than {limit:,} bytes. Register the folder on the server "
-                    "instead, or raise SEGSCOPE_UPLOAD_MAX_BYTES."
-                )
-            handle.write(block)
+def archive_stem(file_name: str) -> str:
+    """Return an archive's name without its type.
+
+    Examples
+    --------
+    >>> archive_stem("beads.tar.gz"), archive_stem("beads.v2.zip")
+    ('beads', 'beads.v2')
+    """
+    stem = Path(file_name).name
+    for suffix in sorted(ARCHIVE_SUFFIXES, key=len, reverse=True):
+        if stem.lower().endswith(suffix) and len(stem) > len(suffix):
+            return stem[: -len(suffix)]
+    return stem
 
 
 def register_demo(request: Request) -> DatasetView:
@@ -157,7 +173,7 @@ def _register(
         if staged is not None:
             # Inside the transaction: a dataset that is registered has its archive.
             folder.mkdir(parents=True, exist_ok=True)
-            shutil.move(staged, folder / "upload.zip")
+            shutil.move(staged, folder / UPLOADED_ARCHIVE)
         dataset_id = row.id
     announce_dataset(services.database, services.announcer, dataset_id)
     services.doorbell.ring_indexing()

@@ -27,6 +27,7 @@ SESSION_COOKIE = "segscope_session"
 SESSION_SECONDS = 30 * 24 * 3600
 BODY_LIMIT_BYTES = 2 * 1024**2
 UPLOAD_PATHS = ("/datasets/upload", "/api/datasets/upload")
+UPLOAD_PIECES_PREFIX = "/api/uploads/"
 
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 _PUBLIC_PREFIXES = ("/static/", "/login", "/healthz")
@@ -124,7 +125,8 @@ class SecurityMiddleware:
             if scope["method"] not in _SAFE_METHODS:
                 check_same_origin(request.headers)
             self._check_login(request)
-            limit = self._upload_limit if path in UPLOAD_PATHS else BODY_LIMIT_BYTES
+            is_piece = scope["method"] == "PUT" and path.startswith(UPLOAD_PIECES_PREFIX)
+            limit = self._upload_limit if is_piece or path in UPLOAD_PATHS else BODY_LIMIT_BYTES
             check_declared_length(request.headers, limit)
         except SegscopeError as error:
             await _refuse(request, error)(scope, receive, send_with_headers)

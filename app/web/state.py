@@ -12,6 +12,7 @@ from app.store.artifacts import ArtifactStore
 from app.store.database import Database
 from app.store.stream import Announcer
 from app.store.task_queue import Doorbell
+from app.store.uploads import UploadStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Services:
     artifacts: ArtifactStore
     announcer: Announcer
     doorbell: Doorbell
+    uploads: UploadStore
 
 
 def services_of(request: Request) -> Services:

@@ -63,10 +63,8 @@ async function fillThumbnails(datasetId, list, finding, gallery) {
 }
 
 /** @param {number} datasetId @param {import("./dataset-edits.js").Edits} edits @param {import("./dataset-gallery.js").Gallery} gallery */
-export async function bindHealth(datasetId, edits, gallery) {
-  const answer = await fetch(`/api/datasets/${datasetId}`);
-  if (!answer.ok) return;
-  const { findings } = await answer.json();
+export function bindHealth(datasetId, edits, gallery) {
+  const findings = JSON.parse(document.getElementById("dataset-findings").textContent);
   document.querySelectorAll(".health-item").forEach((row, index) => {
     const finding = findings[index];
     const thumbs = row.querySelector(".health-thumbs");

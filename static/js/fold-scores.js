@@ -15,7 +15,7 @@ function overFolds(values) {
   if (!known.length) return { folds: 0, text: "–" };
   const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
   const deviation = Math.sqrt(known.reduce((sum, value) => sum + (value - mean) ** 2, 0) / known.length);
-  return { folds: known.length, text: `${jaccard(mean)} ± ${jaccard(deviation)}` };
+  return { folds: known.length, text: `${jaccard(mean)} ± ${deviation.toFixed(3)}` };
 }
 
 /** @param {any[]} runs all runs of the experiment @param {number} folds how many the split has */

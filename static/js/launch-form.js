@@ -156,7 +156,7 @@ function showPreview(data) {
     const swatch = document.createElement("span");
     swatch.className = "swatch";
     title.append(swatch, LABELS[run.architecture]);
-    block.append(title, paragraph(`${run.runs > 1 ? `${run.runs} runs, one for each fold, of ` : ""}${run.parameters.toLocaleString("en")} parameters, about ${size(run.memory_bytes)} of memory; ${run.steps_per_epoch} steps an epoch, ${run.updates.toLocaleString("en")} in all${run.batchnorm_momentum === null ? "" : `; batch-norm momentum ${run.batchnorm_momentum}`}${run.seconds === null ? "" : `; about ${duration(run.seconds)} at the speed of the last run like it`}.`, "muted"));
+    block.append(title, paragraph(`${run.runs > 1 ? `${run.runs} runs, one for each fold, of ` : ""}${run.parameters.toLocaleString("en")} parameters, about ${size(run.memory_bytes)} of memory; ${run.steps_per_epoch} steps an epoch, ${run.updates.toLocaleString("en")} in all${run.batchnorm_momentum === null ? "" : `; batch-norm momentum ${run.batchnorm_momentum}`}${run.seconds === null ? "" : `; about ${duration(run.seconds)}${run.runs > 1 ? " each" : ""} at the speed of the last run like it`}.`, "muted"));
     parts.push(block);
     for (const warning of run.warnings) {
       if (seen.has(warning.message)) continue;

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.watching import REFUSED
+from tests.browser.watching import REFUSED, no_reload
 from tests.factories import register_folder, tiny_spec, write_pairs
 from tests.processes import Segscope
 
@@ -106,3 +106,20 @@ def test_a_test_set_is_revealed_after_a_question(open_page: OpenPage, live_serve
         page.get_by_role("button", name="Go ahead").click()
     expect(page.locator("#test-set img")).to_have_count(TILES)
     expect(page.get_by_role("button", name="Reveal test set")).to_have_count(0)
+
+
+def test_scores_over_the_folds_follow_the_runs(page: Page, live_server: Segscope, plates: int) -> None:
+    spec = tiny_spec(plates) | {"split": {"strategy": "grouped", "folds": 2}}
+    experiment = httpx.post(f"{live_server.url}/api/experiments", json=spec, timeout=20).raise_for_status().json()
+    page.goto(f"/experiments/{experiment['id']}")
+    row = page.locator("[data-fold-scores=unet]")
+    with no_reload(page):
+        expect(row.locator("[data-field=folds]")).to_have_text("2 of 2", timeout=90_000)
+        for run in experiment["runs"]:
+            chip = page.locator(f"tr[data-run='{run['id']}'] [data-field=state]")
+            expect(chip).to_have_text("Finished", timeout=90_000)
+        live = row.locator("[data-field=best]").inner_text()
+        assert re.fullmatch(r"0\.\d{3} ± 0\.\d{3}", live), live
+    # The server, which reckons for itself, says the same.
+    page.reload()
+    expect(row.locator("[data-field=best]")).to_have_text(live)

@@ -24,10 +24,17 @@ jaccards = st.one_of(
     st.floats(0, 1),
 )
 losses = st.one_of(st.none(), st.sampled_from([math.nan, -math.inf]), st.floats(-1, 15))
+accuracies = st.one_of(st.none(), st.sampled_from([0.0814, 0.8187, 0.127283]), st.floats(0, 1))
+rates = st.sampled_from([None, 1e-3, 5e-4, 1e-6, 0.0, math.nan])
 fractions = st.one_of(st.none(), st.sampled_from([0.0, 0.999, 1.0]), st.floats(0, 1))
 epochs = st.fixed_dictionaries(
     {"jaccard": jaccards, "val_jaccard": jaccards, "val_loss": losses},
-    optional={"val_predicted_foreground": fractions},
+    optional={
+        "val_predicted_foreground": fractions,
+        "loss": losses,
+        "val_accuracy": accuracies,
+        "learning_rate": rates,
+    },
 )
 
 

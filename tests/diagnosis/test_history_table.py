@@ -52,6 +52,11 @@ def test_no_rows_make_an_empty_table() -> None:
         ("val_dice_coef", "val_dice"),
         ("lr", "learning_rate"),
         ("val_acc", "val_accuracy"),
+        ("val_iou_score", "val_jaccard"),
+        ("binary_accuracy", "accuracy"),
+        ("f1_score", "dice"),
+        # Averages over the background as well: not the project's Jaccard.
+        ("val_mean_io_u", "val_mean_io_u"),
         ("val_predicted_foreground", "val_predicted_foreground"),
         ("my_metric", "my_metric"),
     ],
@@ -64,6 +69,13 @@ def test_keras_spellings_become_the_projects(spelling: str, name: str) -> None:
 def test_the_projects_own_spelling_wins(order: tuple[str, ...]) -> None:
     values = {"jacard_coef": [0.1], "jaccard": [0.9]}
     assert HistoryTable.from_csv_columns({name: values[name] for name in order}).column("jaccard").tolist() == [0.9]
+
+
+@pytest.mark.parametrize("order", [("iou", "jacard_coef"), ("jacard_coef", "iou")])
+def test_of_two_other_spellings_the_order_of_the_list_decides(order: tuple[str, ...]) -> None:
+    values = {"jacard_coef": [0.1], "iou": [0.9]}
+    history = HistoryTable.from_csv_columns({f"val_{name}": values[name] for name in order})
+    assert history.column("val_jaccard").tolist() == [0.1]
 
 
 @pytest.mark.parametrize(
@@ -79,8 +91,9 @@ def test_the_projects_own_spelling_wins(order: tuple[str, ...]) -> None:
         ({"epoch": ["0", "1", "0"]}, [1, 2, 3]),
         ({"epoch": ["0", "", "2"]}, [1, 2, 3]),
         ({"epoch": ["-1", "0", "1"]}, [1, 2, 3]),
+        ({"epoch": ["1e300", "2e300", "3e300"]}, [1, 2, 3]),
     ],
-    ids=["zero", "one", "later", "index", "pandas", "epoch-first", "absent", "resumed", "gap", "negative"],
+    ids=["zero", "one", "later", "index", "pandas", "epoch-first", "absent", "resumed", "gap", "negative", "no-epochs"],
 )
 def test_epochs_of_a_file(column: Mapping[str, Sequence[float | str]], expected: list[int]) -> None:
     history = HistoryTable.from_csv_columns({**column, "loss": ["1", "2", "3"]})

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.factories import register_folder, write_pairs
+from tests.factories import register_folder, tiny_spec, write_pairs
 from tests.processes import Segscope
 from tests.system.trainings import (
     check_history,
@@ -43,6 +43,32 @@ def test_three_models_train_to_the_end(api: httpx.Client, live_server: Segscope,
         assert api.get(f"/api/runs/{run_id}/log").text
     devices = [worker["devices"] for worker in api.get("/api/workers").json()["workers"] if worker["state"] == "live"]
     assert any(devices)
+
+
+@pytest.mark.slow
+def test_each_fold_trains_on_its_own_items_and_none_on_the_test_set(api: httpx.Client, beads: int) -> None:
+    spec = tiny_spec(beads) | {"split": {"folds": 2, "test_fraction": 0.25}}
+    experiment = api.post("/api/experiments", json=spec).raise_for_status().json()
+    assert [run["label"] for run in experiment["runs"]] == ["UNet · fold 1", "UNet · fold 2"]
+
+    validated = []
+    for run, sides in zip(experiment["runs"], [(4, 5), (5, 4)], strict=True):
+        wait_for_state(api, run["id"], "finished")
+        snapshot = api.get(f"/api/runs/{run['id']}/snapshot").json()
+        assert (snapshot["facts"]["training_items"], snapshot["facts"]["validation_items"]) == sides
+        validated.append({item["name"] for item in snapshot["sample_items"]})
+
+    assert len(validated[0] | validated[1]) == 8, "four samples of each fold"
+    number = experiment["id"]
+    api.post(f"/api/experiments/{number}/reveal-test").raise_for_status()
+    test = {item["name"] for item in api.get(f"/api/experiments/{number}/test-set").json()["items"]}
+    assert len(test) == 3
+    assert not test & (validated[0] | validated[1])
+    [scores] = api.get(f"/api/experiments/{number}").json()["fold_scores"]
+    best = [api.get(f"/api/runs/{run['id']}").json()["best_val_jaccard"] for run in experiment["runs"]]
+    assert scores["best_folds"] == 2
+    assert scores["best_mean"] == pytest.approx(sum(best) / 2)
+    assert scores["best_deviation"] == pytest.approx(abs(best[0] - best[1]) / 2)
 
 
 def _check_samples(api: httpx.Client, snapshot: dict[str, object]) -> None:

@@ -142,7 +142,8 @@ def test_a_registration_names_the_wrong_field(
 def test_a_file_that_is_no_zip(api: httpx.Client) -> None:
     error = refusal(api.post("/api/datasets/upload", files={"upload": ("beads.zip", b"not a zip at all")}), 422)
 
-    assert "'beads.zip' is not a zip archive" in fields_of(error)["upload"]
+    assert "'beads.zip'" in fields_of(error)["upload"]
+    assert "a zip or tar archive" in fields_of(error)["upload"]
 
 
 def test_a_zip_bomb_fails_and_says_why(api: httpx.Client) -> None:
@@ -168,14 +169,23 @@ def test_an_archive_that_leaves_its_folder_fails(api: httpx.Client, roots: Path)
     assert not list(roots.parent.rglob("escaped.png"))
 
 
-def test_an_empty_folder_fails_and_says_why(api: httpx.Client, roots: Path) -> None:
+def test_a_folder_without_pairs_is_refused_at_once(api: httpx.Client, roots: Path) -> None:
     folder = write_pairs(roots / "no-pairs", items=0)
+
+    error = refusal(api.post("/api/datasets", json={"root": str(folder)}), 422)
+
+    assert "0 pictures in 'images'" in fields_of(error)["import_spec.images"]
+
+
+def test_a_folder_without_a_readable_pair_fails_and_says_why(api: httpx.Client, roots: Path) -> None:
+    folder = write_pairs(roots / "unreadable", items=1)
+    (folder / "images" / "bead-00.png").write_bytes(b"text")
 
     answer = api.post("/api/datasets", json={"root": str(folder)})
     view = wait_for_dataset(api, answer.json()["id"])
 
     assert view["state"] == "failed"
-    assert view["message"]
+    assert "images/bead-00.png" in view["message"]
     error = refusal(api.post("/api/experiments", json=tiny_spec(view["id"])), 422)
     assert "not ready" in fields_of(error)["dataset_id"]
 

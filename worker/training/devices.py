@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 import tensorflow as tf
 
@@ -68,11 +69,13 @@ def choose_precision(requested: Precision) -> Precision:
     return Precision.MIXED_FLOAT16 if gains else Precision.FLOAT32
 
 
+@cache
 def make_strategy(replicas: int) -> tf.distribute.Strategy | None:
     """Return the strategy that spreads each batch over up to `replicas` devices; None if one trains alone.
 
     The devices are the GPUs, or, on a machine without any, the logical CPU devices that the process was configured to
-    have (one, unless somebody splits it).
+    have (one, unless somebody splits it). The same strategy is returned every time: a second one for the same devices
+    would number its collective operations like the first, and the runtime would mix them up.
     """
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     names = [device.name for device in devices[:replicas]]

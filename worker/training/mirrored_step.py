@@ -29,56 +29,51 @@ def make_mirrored_step(
     ----------
     model : keras.Model
         Built and compiled in the scope of `strategy`.
+    objective : callable
+        Of `make_objective` for `model`.
     clipnorm : float
         Applied here to the summed gradients; the optimizer, whose own clipping sees one replica, then finds nothing
         left to clip.
     """
     replicas = strategy.num_replicas_in_sync
+    height, width, channels = model.input_shape[1:]
     variables = model.trainable_variables
     optimizer = model.optimizer
 
-    def replica_step(images: tf.Tensor, masks: tf.Tensor, share: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def replica_step(images: tf.Tensor, masks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        context = tf.distribute.get_replica_context()
+        items = tf.shape(images)[0]
+        start = items * context.replica_id_in_sync_group // replicas
+        stop = items * (context.replica_id_in_sync_group + 1) // replicas
+        share = tf.cast(stop - start, tf.float32) / tf.cast(items, tf.float32)
+        first = tf.minimum(start, items - 1)
+        part = slice(first, tf.maximum(stop, first + 1))
         with tf.GradientTape() as tape:
-            value, minimised, counts = scores_of_batch(objective, images=images, masks=masks)
+            value, minimised, counts = scores_of_batch(objective, images=images[part], masks=masks[part])
             scaled = optimizer.scale_loss(minimised * share)
-        gradients = tape.gradient(scaled, variables)
-        gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, tape.gradient(scaled, variables))
         limit = optimizer.scale_loss(tf.constant(clipnorm, tf.float32))
         # The optimizer adds the replicas' gradients once more.
         gradients = [tf.clip_by_norm(gradient, limit) / replicas for gradient in gradients]
         optimizer.apply(gradients, variables)
         return value * share, tf.where(share > 0, counts, tf.zeros_like(counts))
 
-    @tf.function(reduce_retracing=True, jit_compile=False)  # type: ignore[untyped-decorator]
-    def mirrored_step(images: object, masks: object, shares: object) -> tuple[tf.Tensor, tf.Tensor]:
-        parts, counts = strategy.run(replica_step, args=(images, masks, shares))
+    def mirrored_step(images: tf.Tensor, masks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # Every replica gets the whole batch and takes its part: the batch axis can stay open then.
+        values, counts = strategy.run(replica_step, args=(images, masks))
         if average is not None:
             average.update(optimizer.iterations)
         return (
-            strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None),
+            strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None),
             strategy.reduce(tf.distribute.ReduceOp.SUM, counts, axis=None),
         )
 
-    def training_step(images: tf.Tensor, masks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        items = int(images.shape[0])
-        bounds = [items * replica // replicas for replica in range(replicas + 1)]
-
-        def part_of(values: tf.Tensor, replica: int) -> tf.Tensor:
-            start, stop = bounds[replica], bounds[replica + 1]
-            return values[start:stop] if stop > start else values[:1]
-
-        def spread(values: tf.Tensor) -> object:
-            return strategy.experimental_distribute_values_from_function(
-                lambda context: part_of(values, context.replica_id_in_sync_group)
-            )
-
-        shares = strategy.experimental_distribute_values_from_function(
-            lambda context: tf.constant(
-                (bounds[context.replica_id_in_sync_group + 1] - bounds[context.replica_id_in_sync_group]) / items,
-                tf.float32,
-            )
-        )
-        loss_value, counts = mirrored_step(spread(images), spread(masks), shares)
-        return loss_value, counts
-
-    return training_step
+    compiled: TrainingStep = tf.function(
+        mirrored_step,
+        input_signature=(
+            tf.TensorSpec((None, height, width, channels), tf.float32),
+            tf.TensorSpec((None, height, width), tf.uint8),
+        ),
+        jit_compile=False,
+    )
+    return compiled

@@ -23,7 +23,7 @@ CLOSE = 0.05
 STARTS = 20
 #: Of two large sides only so many groups are tried for exchange with one another at a time.
 MOST_TRIED = 300
-#: Pairs of groups that may be tried in all (about a second); whole-number work, so that a slow machine finds the same.
+#: Pairs of groups that may be tried in all, because a preview waits for it. Not a time: a slow machine finds the same.
 MOST_PAIRS = 20_000_000
 
 

@@ -7,26 +7,36 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.domain.dataset_import import ImportSpec, Layout, MaskRule, MaskSpec
+from app.domain.corrections import DatasetEdits
+from app.domain.dataset_import import ImportSpec, MaskRule, MaskSpec
 from app.domain.split_spec import SplitSpec, SplitStrategy
 from app.launching.sides import Side, side_names
 from app.store.dataset_queries import get_dataset, list_datasets
 from app.store.item_queries import MOST_ITEMS, item_statistics, list_items
 from app.store.views import Columns, DatasetDetail, DatasetView, ItemPage
-from app.web import registration
+from app.web import dataset_versions, registration
 from app.web.state import ServicesDep
 
 router = APIRouter(prefix="/api/datasets", tags=["datasets"])
 
 
 class FolderRegistration(BaseModel):
-    """A folder on the server with an images and a masks sub-folder."""
+    """A folder on the server with images and masks."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field("", max_length=120, description="Empty: the folder's name.")
     root: str = Field(max_length=4096, description="Absolute path below one of the configured roots.")
-    import_spec: ImportSpec = ImportSpec(layout=Layout.FOLDERS)
+    import_spec: ImportSpec = ImportSpec()
+
+
+class VersionChange(BaseModel):
+    """What a new version changes; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    edits: DatasetEdits | None = Field(None, description="All edits of the new version, not only the new ones.")
+    import_spec: ImportSpec | None = Field(None, description="How the files are read from now on.")
 
 
 class DatasetList(BaseModel):
@@ -54,9 +64,9 @@ def upload(
     name: Annotated[str, Form(max_length=120)] = "",
     mask_rule: Annotated[MaskRule, Form()] = MaskRule.AUTO,
 ) -> DatasetView:
-    """Upload a zip archive with an images and a masks folder."""
+    """Upload a zip or tar archive in one piece."""
     spec = ImportSpec(mask=MaskSpec(rule=mask_rule))
-    return registration.register_upload(request, name=name, import_spec=spec, upload=upload)
+    return registration.register_form_upload(request, name=name, import_spec=spec, upload=upload)
 
 
 @router.post("/demo", status_code=201)
@@ -108,6 +118,12 @@ def read_items(
 def read_statistics(dataset_id: int, services: ServicesDep) -> Columns:
     """Return the numbers of every item by column, for plots."""
     return item_statistics(services.database, dataset_id)
+
+
+@router.post("/{dataset_id}/versions", status_code=201)
+def create_version(dataset_id: int, body: VersionChange, request: Request) -> DatasetView:
+    """Register a new version of a dataset's files; a worker indexes it."""
+    return dataset_versions.create_version(request, dataset_id, edits=body.edits, import_spec=body.import_spec)
 
 
 @router.delete("/{dataset_id}", status_code=204)

@@ -13,6 +13,7 @@ from app.domain.split_spec import SplitStrategy
 from app.store.dataset_queries import get_dataset, list_datasets
 from app.store.item_queries import ITEM_STATISTICS, list_items
 from app.web import registration
+from app.web.pages.gathered_findings import gather
 from app.web.pages.rendering import render
 from app.web.state import ServicesDep
 
@@ -85,7 +86,7 @@ def upload_archive(
     """Register an uploaded archive, or show the form again with what is wrong."""
     try:
         spec = ImportSpec(mask=MaskSpec(rule=mask_rule))
-        view = registration.register_upload(request, name=name, import_spec=spec, upload=upload)
+        view = registration.register_form_upload(request, name=name, import_spec=spec, upload=upload)
     except InvalidInputError as error:
         return _show(request, services, values={"name": name}, error=error)
     return RedirectResponse(f"/datasets/{view.id}", status_code=303)
@@ -115,6 +116,7 @@ def show_dataset(dataset_id: int, request: Request, services: ServicesDep) -> Re
         request,
         "dataset.html",
         dataset=dataset,
+        findings=gather(dataset.findings),
         first=first,
         cursor=cursor,
         statistics=ITEM_STATISTICS,

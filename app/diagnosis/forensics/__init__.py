@@ -1,0 +1,1 @@
+"""What the numbers of a history alone prove: one argument a file, put together in `examination`."""
