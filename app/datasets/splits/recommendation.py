@@ -83,11 +83,10 @@ def recommend(items: Sequence[SplitItem], spec: SplitSpec) -> Recommendation:
             if varies
             else f"; foreground varies little ({_range(fractions)}), so chance is fair"
         )
-    folds = spec.folds if spec.fold_count > 1 else 0
-    if len(items) < FEW_ITEMS and not folds:
-        folds = ADVISED_FOLDS
+    wanted = spec.folds if spec.fold_count > 1 else ADVISED_FOLDS if len(items) < FEW_ITEMS else 0
+    folds = _possible_folds(items, spec, strategy=strategy, folds=wanted)
+    if folds and spec.fold_count < 2:
         reason += f"; one split of {len(items)} images would validate on a handful, so each should validate once"
-    folds = _possible_folds(items, spec, strategy=strategy, folds=folds)
     return Recommendation(strategy, folds, f"{reason}.")
 
 
