@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.domain.corrections import DatasetEdits
 from app.domain.dataset_import import ImportSpec
 from app.domain.errors import NotFoundError
 from app.domain.run_states import DatasetState
@@ -59,12 +58,6 @@ def get_dataset(db: Database, dataset_id: int) -> DatasetDetail:
         )
 
 
-def get_edits(db: Database, dataset_id: int) -> DatasetEdits:
-    """Return what a dataset version changes against the files."""
-    with db.read() as session:
-        return DatasetEdits.model_validate(_load_dataset(session, dataset_id).edits)
-
-
 def _load_dataset(session: Session, dataset_id: int) -> DatasetRow:
     row = session.get(DatasetRow, dataset_id)
     if row is None:
@@ -101,7 +94,6 @@ def _item_view(dataset: DatasetRow, item: ItemRow) -> ItemView:
         id=item.id,
         name=item.name,
         group=item.group,
-        image_page=item.image_page,
         height=item.height,
         width=item.width,
         channels=item.channels,

@@ -164,12 +164,11 @@ class ProblemView(View):
 
 
 class ItemView(View):
-    """One image/mask pair; `image_page` counts from 0 in a stack."""
+    """One image/mask pair."""
 
     id: int
     name: str
     group: str
-    image_page: int | None
     height: int
     width: int
     channels: int

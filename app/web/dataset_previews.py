@@ -15,8 +15,7 @@ from app.datasets.pairing.layout import find_pairs, resolve_layout
 from app.datasets.pairing.outcome import Pairing, Problem
 from app.domain.dataset_import import ImportSpec, Layout
 from app.domain.errors import FieldError, InvalidInputError
-from app.store.dataset_queries import get_dataset
-from app.store.views import DatasetDetail
+from app.store.dataset_reading import get_reading, item_origins
 from app.web.state import services_of
 
 _NAMES_SHOWN = 5
@@ -122,20 +121,18 @@ def preview_dataset_groups(request: Request, *, dataset_id: int, pattern: str) -
     InvalidInputError
         Its files are gone, or the pattern is wrong or takes too long.
     """
-    dataset = get_dataset(services_of(request).database, dataset_id)
-    pairing = _ungrouped(Path(dataset.root), dataset.import_spec)
-    return _groups(pairing, pattern=pattern, counts=_items_of_pairs(dataset))
+    database = services_of(request).database
+    reading = get_reading(database, dataset_id)
+    is_tiled = reading.import_spec.tiling is not None
+    counts = Counter(
+        pair_name(origin.name, is_tile=is_tiled, is_page=origin.is_page)
+        for origin in item_origins(database, dataset_id)
+    )
+    return _groups(_ungrouped(reading.root, reading.import_spec), pattern=pattern, counts=counts)
 
 
 def _ungrouped(root: Path, spec: ImportSpec) -> Pairing:
     return find_pairs(root, spec.model_copy(update={"group_pattern": ""}))
-
-
-def _items_of_pairs(dataset: DatasetDetail) -> Counter[str]:
-    is_tiled = dataset.import_spec.tiling is not None
-    return Counter(
-        pair_name(item.name, is_tile=is_tiled, is_page=item.image_page is not None) for item in dataset.items
-    )
 
 
 def _groups(pairing: Pairing, *, pattern: str, counts: Counter[str]) -> GroupsPreview:

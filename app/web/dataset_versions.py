@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from fastapi import Request
 
 from app.datasets.pairing.layout import find_pairs
 from app.domain.corrections import DatasetEdits
 from app.domain.dataset_import import ImportSpec
 from app.store import datasets
-from app.store.dataset_queries import get_dataset, get_edits
+from app.store.dataset_queries import get_dataset
+from app.store.dataset_reading import get_reading
 from app.store.events import announce_dataset
 from app.store.views import DatasetView
 from app.web.state import services_of
@@ -42,11 +41,11 @@ def create_version(
         The files cannot be read so, or the edits name items that it does not have.
     """
     services = services_of(request)
+    reading = get_reading(services.database, dataset_id)
     if import_spec is not None:
         # Before anything is written: what a person can correct is said at once.
-        find_pairs(Path(get_dataset(services.database, dataset_id).root), import_spec)
-    if edits is None:
-        edits = get_edits(services.database, dataset_id)
+        find_pairs(reading.root, import_spec)
+    edits = reading.edits if edits is None else edits
     with services.database.write() as session:
         version_id = datasets.create_version(session, dataset_id, edits=edits, import_spec=import_spec).id
     announce_dataset(services.database, services.announcer, version_id)

@@ -50,8 +50,8 @@ def places(live_server: Segscope, roots: Path, beads: int, finished_run: dict[st
         long = register_folder(client, write_pairs(roots / "long", items=4), name=LONG)
         empty = write_pairs(roots / "empty", items=1)
         for picture in empty.glob("*/*.png"):
-            picture.unlink()
-        failed = register_folder(client, empty, name="Nothing in it")
+            picture.write_bytes(b"no picture")
+        failed = register_folder(client, empty, name="Nothing to read in it")
         assert failed["state"] == "failed"
         waiting = tiny_spec(int(hostile["id"])) | {"queue": "gpu", "name": HOSTILE}
         hostile_experiment = client.post("/api/experiments", json=waiting).raise_for_status().json()
