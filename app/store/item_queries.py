@@ -186,7 +186,6 @@ def item_view(dataset: DatasetRow, item: ItemRow, flagged: Mapping[str, list[str
         position=item.position,
         name=item.name,
         group=item.group,
-        image_page=item.image_page,
         height=item.height,
         width=item.width,
         channels=item.channels,

@@ -190,7 +190,7 @@ class ProblemView(View):
 
 
 class ItemView(View):
-    """One image/mask pair; `image_page` counts from 0 in a stack.
+    """One image/mask pair.
 
     `findings` are the codes of the dataset's findings that name it; `statistics` what was measured of it.
     """
@@ -199,7 +199,6 @@ class ItemView(View):
     position: int
     name: str
     group: str
-    image_page: int | None
     height: int
     width: int
     channels: int

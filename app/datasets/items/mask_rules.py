@@ -96,8 +96,8 @@ def binarise(mask: NDArray[Any], rule: ResolvedMaskRule) -> NDArray[np.bool_]:
 def _labels(labels: tuple[int, ...]) -> ResolvedMaskRule:
     chosen = tuple(sorted(set(labels)))
     shown = ", ".join(map(str, chosen[:_LABELS_SHOWN])) + (", …" if len(chosen) > _LABELS_SHOWN else "")
-    values = f"the value {shown} is" if len(chosen) == 1 else f"the values {shown} are"
-    return ResolvedMaskRule(None, f"Masks hold labels: pixels with {values} foreground.", None, chosen)
+    values = f"the value {shown}" if len(chosen) == 1 else f"one of the values {shown}"
+    return ResolvedMaskRule(None, f"Masks hold labels: pixels with {values} are foreground.", None, chosen)
 
 
 def _half(full_scale: float) -> ResolvedMaskRule:

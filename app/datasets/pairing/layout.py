@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from app.datasets.files.names import TIFF_SUFFIXES, is_dropping, stem_of
 from app.datasets.items.source import ItemSource
@@ -53,30 +53,18 @@ def resolve_layout(root: Path, spec: ImportSpec) -> ImportSpec:
         Nothing was found, or several pairs of folders; the message says what was found and what is expected.
     """
     root = root.resolve()
-    if spec.layout is Layout.SUFFIXES:
-        is_named = spec.images != _DEFAULT.images or (root / spec.images).is_dir()
-        here = spec.images if is_named else _HERE
-        return spec.model_copy(update={"images": here, "masks": here})
-    if spec.layout is not Layout.AUTO:
-        return spec
-    if spec.table:
-        return spec.model_copy(update={"layout": Layout.TABLE})
-    if (spec.images, spec.masks) != (_DEFAULT.images, _DEFAULT.masks):
-        are_files = all((root / side).is_file() for side in (spec.images, spec.masks))
-        return spec.model_copy(update={"layout": Layout.STACKS if are_files else Layout.FOLDERS})
-    if (found := locate_pair_folders(root)) is not None:
-        return spec.model_copy(update={"layout": Layout.FOLDERS, "images": found.images, "masks": found.masks})
-    for folder in _lonely_folders(root):
-        below = folder.relative_to(root)
-        if (resolved := _in_one_folder(root, below, spec)) is not None:
-            return resolved
-    message = (
-        f"Invalid folder: received {describe_tree(root)}, expected one of these: a folder 'images' beside a folder "
-        "'masks'; images and masks in one folder, the masks named like 'cell_mask.png'; a CSV with the columns image "
-        "and mask; two TIFF stacks, one named like 'labels.tif'. Rename what is there, or choose the layout and name "
-        "the folders or files under 'More options'."
-    )
-    raise InvalidInputError(message, fields=(FieldError("import_spec.layout", message),))
+    try:
+        if spec.layout is Layout.SUFFIXES:
+            is_named = spec.images != _DEFAULT.images or (root / spec.images).is_dir()
+            here = spec.images if is_named else _HERE
+            return spec.model_copy(update={"images": here, "masks": here})
+        return _found_out(root, spec) if spec.layout is Layout.AUTO else spec
+    except OSError as error:
+        message = (
+            f"Invalid folder '{root}': received an error of the disk ({error.strerror}), expected a readable folder; "
+            "check that it is there and its permissions."
+        )
+        raise InvalidInputError(message, fields=(FieldError("root", message),)) from error
 
 
 def find_pairs(root: Path, spec: ImportSpec) -> Pairing:
@@ -100,6 +88,27 @@ def find_pairs(root: Path, spec: ImportSpec) -> Pairing:
     sources = _PAIR[spec.layout](root, spec, problems=problems)
     sources = group_sources(sources, pattern=spec.group_pattern)
     return Pairing(tuple(sorted(sources, key=lambda source: source.name)), tuple(sorted(problems)))
+
+
+def _found_out(root: Path, spec: ImportSpec) -> ImportSpec:
+    if spec.table:
+        return spec.model_copy(update={"layout": Layout.TABLE})
+    if (spec.images, spec.masks) != (_DEFAULT.images, _DEFAULT.masks):
+        are_stacks = all(PurePath(side).suffix.lower() in TIFF_SUFFIXES for side in (spec.images, spec.masks))
+        return spec.model_copy(update={"layout": Layout.STACKS if are_stacks else Layout.FOLDERS})
+    if (found := locate_pair_folders(root)) is not None:
+        return spec.model_copy(update={"layout": Layout.FOLDERS, "images": found.images, "masks": found.masks})
+    for folder in _lonely_folders(root):
+        below = folder.relative_to(root)
+        if (resolved := _in_one_folder(root, below, spec)) is not None:
+            return resolved
+    message = (
+        f"Invalid folder: received {describe_tree(root)}, expected one of these: a folder 'images' beside a folder "
+        "'masks'; images and masks in one folder, the masks named like 'cell_mask.png'; a CSV with the columns image "
+        "and mask; two TIFF stacks, one named like 'labels.tif'. Rename what is there, or choose the layout and name "
+        "the folders or files under 'More options'."
+    )
+    raise InvalidInputError(message, fields=(FieldError("import_spec.layout", message),))
 
 
 def _lonely_folders(root: Path) -> list[Path]:
