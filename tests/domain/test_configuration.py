@@ -103,7 +103,17 @@ def test_an_open_momentum_is_no_configuration_of_a_run() -> None:
         RunConfig(**{**dict(config), "network": NetworkSpec()})
 
 
-def test_only_the_recommended_preset_leaves_the_momentum_open() -> None:
+def test_validation_depends_on_moving_averages_only_where_there_are_some() -> None:
+    (config,) = spec_with(0.95).run_configs(training_items=8)
+    assert config.moving_average_momentum == 0.95
+    (precise,) = spec_with(0.95, precise_batchnorm=True).run_configs(training_items=8)
+    assert (precise.batchnorm_momentum, precise.moving_average_momentum) == (0.95, None)
+    grouped = config.model_copy(update={"network": NetworkSpec(batchnorm_momentum=0.95, normalisation="group")})
+    assert grouped.moving_average_momentum is None
+
+
+def test_only_the_recommended_preset_prevents_the_collapse() -> None:
+    assert [name for name, preset in PRESETS.items() if preset.make(1).training.precise_batchnorm] == ["recommended"]
     assert recommended_preset(1).network.batchnorm_momentum is None
     assert report_preset(1).network == NetworkSpec(base_filters=64, batchnorm_momentum=0.99)
     assert collapse_demo(1).network.batchnorm_momentum == 0.99

@@ -109,6 +109,12 @@ def test_other_normalisations_have_no_moving_statistics() -> None:
     assert EstimateWarningCode.BATCHNORM_LAG not in warnings_of(config(epochs=1, normalisation="group"))
 
 
+def test_statistics_that_are_re_estimated_cannot_lag() -> None:
+    (run_config,) = collapse_demo(1).run_configs(training_items=65)
+    precise = run_config.training.model_copy(update={"precise_batchnorm": True})
+    assert EstimateWarningCode.BATCHNORM_LAG not in warnings_of(run_config.model_copy(update={"training": precise}))
+
+
 def test_no_momentum_helps_a_run_of_a_few_steps() -> None:
     warning = warnings_of(config(epochs=1))[EstimateWarningCode.BATCHNORM_LAG]
     assert "more epochs" in warning.suggestion

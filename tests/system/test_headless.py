@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from app.domain.configuration import RunConfig
 from app.store.database import Database
 from app.store.queries import get_run, list_runs
+from app.store.schema import RunRow
 from tests.factories import write_pairs
 
 TINY = (
@@ -46,6 +48,11 @@ def database(data_dir: Path) -> Database:
     return Database(f"sqlite:///{data_dir / 'segscope.db'}")
 
 
+def stored_config(data_dir: Path, run_id: int) -> RunConfig:
+    with database(data_dir).read() as session:
+        return RunConfig.model_validate(session.get_one(RunRow, run_id).config)
+
+
 @pytest.mark.slow
 def test_a_folder_is_registered_trained_on_and_reproduced(tmp_path: Path) -> None:
     data_dir, folder = tmp_path / "data", write_pairs(tmp_path / "beads")
@@ -61,6 +68,10 @@ def test_a_folder_is_registered_trained_on_and_reproduced(tmp_path: Path) -> Non
     assert (stored.state, stored.epoch, stored.queue) == ("finished", 2, "headless")
     assert stored.best_val_jaccard == events[-1]["best_val_jaccard"]
     assert (data_dir / "artifacts" / "runs" / "1" / "history.csv").is_file()
+    # Without --preset, the recommended settings; nine items train in five steps an epoch.
+    config = stored_config(data_dir, stored.id)
+    assert config.training.precise_batchnorm
+    assert config.batchnorm_momentum == 0.5
 
     code, events, errors = run(data_dir, "reproduce", "1")
 
@@ -71,7 +82,15 @@ def test_a_folder_is_registered_trained_on_and_reproduced(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_an_interrupted_training_resumes_without_a_gap(tmp_path: Path) -> None:
     data_dir, folder = tmp_path / "data", write_pairs(tmp_path / "beads")
-    arguments = ("train", "--dataset", str(folder), "--model=unet", "--set=training.epochs=15", *TINY)
+    arguments = (
+        "train",
+        "--dataset",
+        str(folder),
+        "--model=unet",
+        "--preset=report",
+        "--set=training.epochs=15",
+        *TINY,
+    )
     with subprocess.Popen(
         command(data_dir, *arguments), stdout=subprocess.PIPE, text=True, env=environment()
     ) as process:
@@ -86,6 +105,8 @@ def test_an_interrupted_training_resumes_without_a_gap(tmp_path: Path) -> None:
     (waiting,) = list_runs(database(data_dir))
     assert waiting.state == "queued"
     assert 1 <= waiting.epoch < 15
+    config = stored_config(data_dir, waiting.id)
+    assert (config.batchnorm_momentum, config.training.precise_batchnorm) == (0.99, False)
 
     code, events, errors = run(data_dir, "train", "--resume", "1")
 
