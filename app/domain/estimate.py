@@ -395,6 +395,8 @@ def _warnings(
 
 
 def _batchnorm_warnings(config: RunConfig, *, updates: int) -> Iterator[EstimateWarning]:
+    if config.training.precise_batchnorm:
+        return
     momentum = config.network.batchnorm_momentum
     message = batchnorm_warning(updates=updates, momentum=momentum)
     patience = config.training.early_stopping_patience

@@ -16,7 +16,7 @@ from app.domain.errors import InvalidInputError, NotFoundError
 from app.domain.findings import Severity
 from app.domain.history import HISTORY_COLUMNS, STEP_COLUMNS, JsonNumber, number_to_json
 from app.domain.metrics import ConfusionCounts
-from app.domain.run_states import CLAIMABLE_STATES, DatasetState, RunState
+from app.domain.run_states import CLAIMABLE_STATES, DatasetState, RunRequest, RunState
 from app.store.database import Database
 from app.store.schema import (
     DatasetRow,
@@ -226,6 +226,7 @@ def _run_view(run: RunRow, positions: Mapping[int, int]) -> RunView:
         stop_reason=run.stop_reason,
         message=run.message,
         cancel_requested=run.cancel_requested_at is not None and not ended,
+        requested=_requested(run),
         queue=run.queue,
         queue_position=positions.get(run.id),
         attempt=run.attempt,
@@ -252,6 +253,14 @@ def _run_view(run: RunRow, positions: Mapping[int, int]) -> RunView:
         findings=[_finding_view(row) for row in run.findings],
         retry_of_id=run.retry_of_id,
     )
+
+
+def _requested(run: RunRow) -> RunRequest | None:
+    if run.state != RunState.RUNNING:
+        return None
+    if run.cancel_requested_at is not None:
+        return RunRequest.CANCEL
+    return RunRequest(run.requested) if run.requested else None
 
 
 def _finding_view(row: FindingRow) -> FindingView:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from app.domain.configuration import Architecture, RunConfig
 from app.domain.findings import Evidence, Severity
 from app.domain.history import JsonNumber
-from app.domain.run_states import DatasetState, RunState
+from app.domain.run_states import DatasetState, RunRequest, RunState
 
 
 class View(BaseModel):
@@ -49,6 +49,7 @@ class RunView(View):
     stop_reason: str | None
     message: str
     cancel_requested: bool
+    requested: RunRequest | None
     queue: str | None
     queue_position: int | None
     attempt: int
