@@ -20,7 +20,7 @@ from app.domain.errors import UnavailableError
 from app.domain.findings import Finding
 from app.domain.history import HISTORY_COLUMNS, STEP_COLUMNS, metrics_from_json, number_to_json
 from app.domain.metrics import Baselines
-from app.domain.run_states import RunState, StopReason
+from app.domain.run_states import RunRequest, RunState, StopReason
 from app.store.artifacts import write_atomically
 from app.store.events import announce_epoch, announce_rewind, announce_run, announce_steps
 from app.store.runs import (
@@ -30,6 +30,7 @@ from app.store.runs import (
     add_facts,
     finish,
     load_history,
+    pending_request,
     record_epoch,
     record_start,
     record_steps,
@@ -102,6 +103,16 @@ class RunRecorder:
     def lease_lost(self) -> bool:
         """Whether the run belongs to another attempt by now."""
         return self._lost.is_set()
+
+    def finish_requested(self) -> bool:
+        """Whether a person wants the run to end after its current epoch."""
+        try:
+            with self._services.database.read() as session:
+                return pending_request(session, self._run_id) == RunRequest.FINISH
+        except UnavailableError as error:
+            # The next epoch asks again.
+            logger.warning("not known whether the run is to be finished: %s", error)
+            return False
 
     def rewind(self, epoch: int) -> None:
         """Forget what an earlier attempt wrote after its last epoch, before this attempt's first step."""

@@ -26,6 +26,7 @@ from app.store import runs, workers
 from app.store.runs import LeaseLostError, TrainingOrder, training_order
 from app.store.schema import ItemRow
 from worker.child_process import ExitCode, end_with_parent
+from worker.provenance import provenance
 from worker.run_recorder import RunRecorder, write_png
 from worker.services import WorkerServices, open_services
 from worker.training.data import TrainingData
@@ -104,14 +105,19 @@ def _train(services: WorkerServices, *, run_id: int, attempt: int, stop: threadi
     fold = order.experiment.folds[order.run.fold]
     training_ids = [int(item_id) for item_id in fold["training"]]
     validation_ids = [int(item_id) for item_id in fold["validation"]]
-    logger.info("reading %d items", len(training_ids) + len(validation_ids))
+    # An experiment may hold items out for the end.
+    test_ids = [int(item_id) for item_id in order.experiment.test_items]
+    logger.info("reading %d items", len(training_ids) + len(validation_ids) + len(test_ids))
     training = _prepare(services, order, [items[item_id] for item_id in training_ids])
     validation = _prepare(services, order, [items[item_id] for item_id in validation_ids])
+    test = _prepare(services, order, [items[item_id] for item_id in test_ids]) if test_ids else None
     data = TrainingData(
         training_images=training.images,
         training_masks=training.masks[..., 0],
         validation_images=validation.images,
         validation_masks=validation.masks[..., 0],
+        test_images=None if test is None else test.images,
+        test_masks=None if test is None else test.masks[..., 0],
     )
     chosen = choose_samples(data.validation_masks)
     run_dir = services.artifacts.run_dir(run_id)
@@ -123,7 +129,11 @@ def _train(services: WorkerServices, *, run_id: int, attempt: int, stop: threadi
         attempt=attempt,
         config=order.config,
         validation_item_ids=validation_ids,
-        extra_facts={"sample_items": [validation_ids[index] for index in chosen]},
+        extra_facts={
+            "sample_items": [validation_ids[index] for index in chosen],
+            "dataset_hash": order.experiment.dataset_hash,
+            **provenance(),
+        },
     )
     resume_epoch = order.run.epoch
     recorder.rewind(resume_epoch)
@@ -135,7 +145,9 @@ def _train(services: WorkerServices, *, run_id: int, attempt: int, stop: threadi
             checkpoint_dir=run_dir / "checkpoints",
             sample_items=chosen,
             resume_epoch=resume_epoch,
+            extended_at_epoch=order.run.extended_at_epoch,
             should_stop=lambda: stop.is_set() or recorder.lease_lost,
+            should_finish=recorder.finish_requested,
         )
     if recorder.lease_lost:
         raise LeaseLostError(f"Run {run_id} is no longer trained by attempt {attempt}.")
@@ -146,14 +158,16 @@ def _train(services: WorkerServices, *, run_id: int, attempt: int, stop: threadi
 
 def _prepare(services: WorkerServices, order: TrainingOrder, items: list[ItemRow]) -> PreparedItems:
     dataset, image = order.experiment.dataset, order.config.image
+    # Training sees crops of this many times the network's size.
+    factor = order.config.sampling.crop_factor
     if dataset.intensity_low is None or dataset.intensity_high is None:
         raise SegscopeError(f"Dataset {dataset.name!r} is not indexed; register it again.")
     spec = ImportSpec.model_validate(dataset.import_spec)
     return prepare_items(
         items,
         root=Path(dataset.root),
-        height=image.height,
-        width=image.width,
+        height=factor * image.height,
+        width=factor * image.width,
         channels=image.channels,
         mask_rule=settled_mask_rule(spec.mask, threshold=dataset.mask_threshold, text=dataset.mask_rule_text),
         intensity_low=dataset.intensity_low,

@@ -8,7 +8,7 @@ import threading
 import time
 
 from app.domain.errors import UnavailableError
-from app.domain.run_states import RunState, StopReason
+from app.domain.run_states import RunRequest, RunState, StopReason
 from app.store.events import announce_run
 from app.store.runs import Claim, LeaseLostError, finish, renew_lease
 from worker.child_process import ChildProcess, ExitCode
@@ -37,7 +37,8 @@ def supervise_training(services: WorkerServices, claim: Claim, *, stopping: thre
         log_path=services.artifacts.run_dir(claim.run_id) / "log.txt",
     )
     announce_run(services.database, services.announcer, claim.run_id)
-    cancelled = lost = False
+    request: RunRequest | None = None
+    lost = False
     next_beat = time.monotonic()
     try:
         while (code := child.poll()) is None:
@@ -46,22 +47,23 @@ def supervise_training(services: WorkerServices, claim: Claim, *, stopping: thre
             if not lost and time.monotonic() >= next_beat:
                 next_beat = time.monotonic() + min(settings.heartbeat_seconds, settings.lease_seconds / 3)
                 try:
-                    cancelled = _renew(services, claim)
+                    # What was asked for once is not taken back by a database that is away.
+                    request = _renew(services, claim) or request
                 except LeaseLostError:
                     # Either the training has just written its own end and is leaving, or another attempt has begun.
                     lost = True
                     child.request_stop(grace_seconds=_LEAVING_SECONDS)
-                if cancelled:
+                if request in {RunRequest.CANCEL, RunRequest.PAUSE}:
                     child.request_stop(grace_seconds=settings.cancel_grace_seconds)
             time.sleep(_LOOK_SECONDS)
         if not lost:
-            _write_end(services, claim, code=code, cancelled=cancelled, stopping=stopping.is_set())
+            _write_end(services, claim, code=code, request=request, stopping=stopping.is_set())
     finally:
         child.close()
     announce_run(services.database, services.announcer, claim.run_id)
 
 
-def _renew(services: WorkerServices, claim: Claim) -> bool:
+def _renew(services: WorkerServices, claim: Claim) -> RunRequest | None:
     try:
         with services.database.write() as session:
             return renew_lease(
@@ -73,11 +75,13 @@ def _renew(services: WorkerServices, claim: Claim) -> bool:
     except UnavailableError as error:
         # The training goes on: if the lease lapses meanwhile, the next renewal finds out.
         logger.warning("run %d: lease not renewed: %s", claim.run_id, error)
-        return False
+        return None
 
 
-def _write_end(services: WorkerServices, claim: Claim, *, code: int, cancelled: bool, stopping: bool) -> None:
-    end = describe_end(code, cancelled=cancelled, stopping=stopping)
+def _write_end(
+    services: WorkerServices, claim: Claim, *, code: int, request: RunRequest | None, stopping: bool
+) -> None:
+    end = describe_end(code, request=request, stopping=stopping)
     if end is None:
         return
     state, reason, message = end
@@ -102,28 +106,26 @@ def _write_end(services: WorkerServices, claim: Claim, *, code: int, cancelled: 
             return
 
 
-def describe_end(code: int, *, cancelled: bool, stopping: bool) -> tuple[RunState, StopReason, str] | None:
+def describe_end(code: int, *, request: RunRequest | None, stopping: bool) -> tuple[RunState, StopReason, str] | None:
     """Return state, reason and message for the way a training process ended; None if its row is settled.
 
     Parameters
     ----------
     code : int
         Exit code; negative: the signal that ended it.
-    cancelled : bool
-        Whether a person asked for the end.
+    request : RunRequest, optional
+        What a person asked for; finishing early is done by the training itself.
     stopping : bool
         Whether this worker is shutting down.
     """
     if code == ExitCode.LEASE_LOST:
         return None
-    if cancelled:
+    if request == RunRequest.CANCEL:
         return RunState.STOPPED, StopReason.CANCELLED, ""
-    if stopping and code in {
-        ExitCode.STOPPED_ON_REQUEST,
-        ExitCode.PARENT_DIED,
-        -signal.SIGTERM,
-        -signal.SIGKILL,
-    }:
+    asked_to_go = code in {ExitCode.STOPPED_ON_REQUEST, ExitCode.PARENT_DIED, -signal.SIGTERM, -signal.SIGKILL}
+    if request == RunRequest.PAUSE and asked_to_go:
+        return RunState.PAUSED, StopReason.PAUSED, ""
+    if stopping and asked_to_go:
         message = "The worker was shut down; the training resumes from its last epoch when a worker is back."
         return RunState.QUEUED, StopReason.WORKER_SHUTDOWN, message
     if code == -signal.SIGKILL:

@@ -10,6 +10,7 @@ class RunState(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
+    PAUSED = "paused"
     FINISHED = "finished"
     STOPPED = "stopped"
     FAILED = "failed"
@@ -23,10 +24,19 @@ class StopReason(StrEnum):
     EARLY_STOPPING = "early-stopping"
     FINISHED_EARLY = "finished-early"
     CANCELLED = "cancelled"
+    PAUSED = "paused"
     ERROR = "error"
     KILLED = "killed"
     WORKER_LOST = "worker-lost"
     WORKER_SHUTDOWN = "worker-shutdown"
+
+
+class RunRequest(StrEnum):
+    """What a person has asked of a run that trains, until its worker has done it."""
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    FINISH = "finish"
 
 
 class DatasetState(StrEnum):
@@ -40,16 +50,30 @@ class DatasetState(StrEnum):
 
 TERMINAL_STATES = frozenset({RunState.FINISHED, RunState.STOPPED, RunState.FAILED})
 CLAIMABLE_STATES = frozenset({RunState.QUEUED, RunState.LOST})
+#: States in which no worker has the run, nor will take it unasked.
+RESUMABLE_STATES = frozenset({RunState.PAUSED, RunState.STOPPED, RunState.FAILED})
+EXTENSIBLE_STATES = RESUMABLE_STATES | {RunState.FINISHED}
 
 # RUNNING → QUEUED is a worker that shuts down in good order and hands its run back;
-# LOST → RUNNING is a resume; LOST → FAILED gives up after repeated losses without progress.
+# LOST → RUNNING is a resume; LOST → FAILED gives up after repeated losses without progress;
+# PAUSED, STOPPED, FAILED → QUEUED is a person who lets the run go on; FINISHED → QUEUED is one who extends it.
 _TRANSITIONS: dict[RunState, frozenset[RunState]] = {
-    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.STOPPED}),
-    RunState.RUNNING: frozenset({RunState.FINISHED, RunState.STOPPED, RunState.FAILED, RunState.LOST, RunState.QUEUED}),
-    RunState.LOST: frozenset({RunState.RUNNING, RunState.STOPPED, RunState.FAILED}),
-    RunState.FINISHED: frozenset(),
-    RunState.STOPPED: frozenset(),
-    RunState.FAILED: frozenset(),
+    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.STOPPED, RunState.PAUSED}),
+    RunState.RUNNING: frozenset(
+        {
+            RunState.FINISHED,
+            RunState.STOPPED,
+            RunState.FAILED,
+            RunState.LOST,
+            RunState.QUEUED,
+            RunState.PAUSED,
+        }
+    ),
+    RunState.LOST: frozenset({RunState.RUNNING, RunState.STOPPED, RunState.FAILED, RunState.PAUSED}),
+    RunState.PAUSED: frozenset({RunState.QUEUED, RunState.STOPPED}),
+    RunState.FINISHED: frozenset({RunState.QUEUED}),
+    RunState.STOPPED: frozenset({RunState.QUEUED}),
+    RunState.FAILED: frozenset({RunState.QUEUED}),
 }
 
 

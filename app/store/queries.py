@@ -15,7 +15,7 @@ from app.domain.errors import InvalidInputError, NotFoundError
 from app.domain.findings import Severity
 from app.domain.history import HISTORY_COLUMNS, STEP_COLUMNS, JsonNumber, number_to_json
 from app.domain.metrics import ConfusionCounts
-from app.domain.run_states import CLAIMABLE_STATES, RunState
+from app.domain.run_states import CLAIMABLE_STATES, RunRequest, RunState
 from app.store.artifacts import artifact_url
 from app.store.database import Database
 from app.store.fold_scores import fold_scores_of
@@ -216,6 +216,7 @@ def _run_view(run: RunRow, positions: Mapping[int, int]) -> RunView:
         stop_reason=run.stop_reason,
         message=run.message,
         cancel_requested=run.cancel_requested_at is not None and not ended,
+        requested=_requested(run),
         queue=run.queue,
         queue_position=positions.get(run.id),
         attempt=run.attempt,
@@ -242,6 +243,14 @@ def _run_view(run: RunRow, positions: Mapping[int, int]) -> RunView:
         findings=[_finding_view(row) for row in run.findings],
         retry_of_id=run.retry_of_id,
     )
+
+
+def _requested(run: RunRow) -> RunRequest | None:
+    if run.state != RunState.RUNNING:
+        return None
+    if run.cancel_requested_at is not None:
+        return RunRequest.CANCEL
+    return RunRequest(run.requested) if run.requested else None
 
 
 def _finding_view(row: FindingRow) -> FindingView:

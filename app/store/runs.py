@@ -24,6 +24,7 @@ from app.domain.metrics import Baselines, ConfusionCounts
 from app.domain.run_states import (
     CLAIMABLE_STATES,
     TERMINAL_STATES,
+    RunRequest,
     RunState,
     StopReason,
     sources_of,
@@ -132,8 +133,8 @@ def _fenced_update(session: Session, *, run_id: int, attempt: int, values: Mappi
         raise LeaseLostError(f"Run {run_id} is no longer trained by attempt {attempt}.")
 
 
-def renew_lease(session: Session, *, run_id: int, attempt: int, lease_seconds: float) -> bool:
-    """Extend the lease; return whether cancellation was requested.
+def renew_lease(session: Session, *, run_id: int, attempt: int, lease_seconds: float) -> RunRequest | None:
+    """Extend the lease; return what was requested of the run meanwhile.
 
     Raises
     ------
@@ -146,7 +147,17 @@ def renew_lease(session: Session, *, run_id: int, attempt: int, lease_seconds: f
         attempt=attempt,
         values={"lease_expires_at": utc_now() + timedelta(seconds=lease_seconds)},
     )
-    return session.scalar(select(RunRow.cancel_requested_at).where(RunRow.id == run_id)) is not None
+    return pending_request(session, run_id)
+
+
+def pending_request(session: Session, run_id: int) -> RunRequest | None:
+    """Return what a person has asked of the run and its worker has not done yet; a cancellation outweighs the rest."""
+    cancelled_at, requested = session.execute(
+        select(RunRow.cancel_requested_at, RunRow.requested).where(RunRow.id == run_id)
+    ).one()
+    if cancelled_at is not None:
+        return RunRequest.CANCEL
+    return RunRequest(requested) if requested else None
 
 
 def rewind(session: Session, *, run_id: int, attempt: int) -> int:
@@ -316,25 +327,38 @@ def finish(
     reason: StopReason,
     message: str = "",
 ) -> None:
-    """End an attempt: `state` is terminal, or `queued` to hand the run back."""
+    """End an attempt: `state` is terminal, or `paused`, or `queued` to hand the run back.
+
+    A run that is handed back while a cancellation or a pause waits for its worker is stopped or paused instead: nobody
+    would be there to do it.
+    """
     if RunState.RUNNING not in sources_of(state):
         raise ValueError(f"Invalid end state: received {state}, expected one that follows running.")
+    if state == RunState.QUEUED:
+        match pending_request(session, run_id):
+            case RunRequest.CANCEL:
+                state, reason, message = RunState.STOPPED, StopReason.CANCELLED, ""
+            case RunRequest.PAUSE:
+                state, reason, message = RunState.PAUSED, StopReason.PAUSED, ""
+    handed_back = state in {RunState.QUEUED, RunState.PAUSED}
     values: dict[str, Any] = {
         "state": state,
         "stop_reason": reason,
         "message": message,
         "lease_expires_at": None,
-        "worker_id": None if state == RunState.QUEUED else RunRow.worker_id,
+        "worker_id": None if handed_back else RunRow.worker_id,
     }
     if state in TERMINAL_STATES:
         values["ended_at"] = utc_now()
-    if state == RunState.QUEUED:
+    if state != RunState.QUEUED:
+        values["requested"] = None
+    if handed_back:
         values["attempts_without_progress"] = RunRow.attempts_without_progress - 1
     _fenced_update(session, run_id=run_id, attempt=attempt, values=values)
 
 
 def request_cancel(session: Session, run_id: int) -> None:
-    """Cancel a run: at once where it waits, through its worker where it trains.
+    """Cancel a run: at once where it waits or is paused, through its worker where it trains.
 
     Raises
     ------
@@ -346,7 +370,7 @@ def request_cancel(session: Session, run_id: int) -> None:
         raise ConflictError(f"Run {run_id} has already {_past(run.state)}: there is nothing to cancel.")
     now = utc_now()
     run.cancel_requested_at = run.cancel_requested_at or now
-    if RunState(run.state) in CLAIMABLE_STATES:
+    if RunState(run.state) != RunState.RUNNING:
         run.state = RunState.STOPPED
         run.stop_reason = StopReason.CANCELLED
         run.ended_at = now
@@ -399,6 +423,8 @@ def mark_lost(session: Session, *, now: datetime) -> list[int]:
         run.lease_expires_at = None
         if run.cancel_requested_at is not None:
             run.state, run.stop_reason, run.ended_at = RunState.STOPPED, StopReason.CANCELLED, now
+        elif run.requested == RunRequest.PAUSE:
+            run.state, run.stop_reason, run.requested = RunState.PAUSED, StopReason.PAUSED, None
         elif run.attempts_without_progress >= MAX_ATTEMPTS_WITHOUT_PROGRESS:
             run.state, run.stop_reason, run.ended_at = RunState.FAILED, StopReason.WORKER_LOST, now
             run.message = (

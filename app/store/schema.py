@@ -189,6 +189,7 @@ class RunRow(Base):
     worker_id: Mapped[str | None] = mapped_column(String(128))
     lease_expires_at: Mapped[datetime | None]
     cancel_requested_at: Mapped[datetime | None]
+    requested: Mapped[str | None] = mapped_column(String(16))
 
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     queued_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -196,6 +197,7 @@ class RunRow(Base):
     ended_at: Mapped[datetime | None]
 
     epochs_planned: Mapped[int]
+    extended_at_epoch: Mapped[int | None]
     epoch: Mapped[int] = mapped_column(default=0)
     step: Mapped[int] = mapped_column(BigInteger, default=0)
     steps_per_epoch: Mapped[int] = mapped_column(default=0)

@@ -14,7 +14,7 @@ from app.domain.errors import SettingsError
 from app.store.database import Database
 
 #: Newest revision in `migrations/versions`; a test compares them.
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 
 
 def is_current(database: Database) -> bool:

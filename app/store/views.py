@@ -13,7 +13,7 @@ from app.domain.data_findings import DataFinding
 from app.domain.dataset_import import ImportSpec
 from app.domain.findings import Evidence, Severity
 from app.domain.history import JsonNumber
-from app.domain.run_states import DatasetState, RunState
+from app.domain.run_states import DatasetState, RunRequest, RunState
 
 
 class View(BaseModel):
@@ -54,6 +54,7 @@ class RunView(View):
     stop_reason: str | None
     message: str
     cancel_requested: bool
+    requested: RunRequest | None
     queue: str | None
     queue_position: int | None
     attempt: int

@@ -9,7 +9,9 @@ import { RunModel } from "./run-model.js";
 
 const snapshot = JSON.parse(document.getElementById("snapshot").textContent);
 const id = snapshot.experiment.id;
-const STATE_WORDS = { queued: "Queued", running: "Running", finished: "Finished", stopped: "Stopped", failed: "Failed", lost: "Lost" };
+const STATE_WORDS = { queued: "Queued", running: "Running", paused: "Paused", finished: "Finished", stopped: "Stopped", failed: "Failed", lost: "Lost" };
+// What a person has asked for and the worker has not done yet.
+const REQUEST_WORDS = { cancel: "Stopping", pause: "Pausing", finish: "Finishing" };
 /** @type {Map<number, RunModel>} */
 const models = new Map();
 const load = ({ experiment, epochs, steps }) => {
@@ -39,7 +41,7 @@ function showRow(model) {
   };
   const chip = row.querySelector("[data-field=state]");
   chip.className = `chip state-${run.state}`;
-  chip.textContent = run.cancel_requested ? "Stopping" : STATE_WORDS[run.state];
+  chip.textContent = REQUEST_WORDS[run.requested] ?? STATE_WORDS[run.state];
   set("best", jaccard(run.best_val_jaccard));
   set("best_epoch", run.best_epoch ?? "–");
   set("last", jaccard(run.last_val_jaccard));

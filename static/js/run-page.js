@@ -12,7 +12,9 @@ const id = snapshot.run.id;
 const model = new RunModel(snapshot.run, snapshot.epochs, snapshot.steps);
 const samples = new SamplePanel(document.getElementById("samples"), snapshot.sample_items, snapshot.samples);
 const element = (name) => document.getElementById(name);
-const STATE_WORDS = { queued: "Queued", running: "Running", finished: "Finished", stopped: "Stopped", failed: "Failed", lost: "Lost" };
+const STATE_WORDS = { queued: "Queued", running: "Running", paused: "Paused", finished: "Finished", stopped: "Stopped", failed: "Failed", lost: "Lost" };
+// What a person has asked for and the worker has not done yet.
+const REQUEST_WORDS = { cancel: "Stopping", pause: "Pausing", finish: "Finishing" };
 const ENDED = new Set(["finished", "stopped", "failed"]);
 const initialTitle = document.title.split(" · ")[0];
 
@@ -28,15 +30,19 @@ function showRun() {
   const { run } = model;
   const chip = document.querySelector("[data-field=state]");
   chip.className = `chip state-${run.state}`;
-  chip.textContent = run.cancel_requested ? "Stopping" : STATE_WORDS[run.state];
+  chip.textContent = REQUEST_WORDS[run.requested] ?? STATE_WORDS[run.state];
   element("fact-best").textContent = run.best_epoch ? `${jaccard(run.best_val_jaccard)} at epoch ${run.best_epoch}` : "–";
   element("fact-device").textContent = run.device || "–";
   element("fact-queue-box").hidden = run.queue_position === null;
   element("fact-queue").textContent = run.queue_position ?? "";
   element("run-message").hidden = !run.message;
   element("run-message").textContent = run.message;
-  const ended = ENDED.has(run.state);
-  for (const form of document.querySelectorAll("#run-actions [data-when]")) form.hidden = (form.dataset.when === "ended") !== ended;
+  for (const form of document.querySelectorAll("#run-actions [data-when]")) {
+    const hides = !form.dataset.when.split(" ").includes(run.state);
+    // A button that was pressed comes back usable when its action is possible again.
+    if (form.hidden && !hides) form.querySelector("button").disabled = false;
+    form.hidden = hides;
+  }
   showProgress(run.images_per_second);
   showFindings();
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.domain.errors import ConflictError, NotFoundError
-from app.domain.run_states import TERMINAL_STATES, RunState, StopReason
+from app.domain.run_states import TERMINAL_STATES, RunRequest, RunState, StopReason
 from app.store.database import Database
 from app.store.queries import get_run, queue_positions
 from app.store.runs import claim_next, finish, mark_lost, record_epoch, renew_lease, request_cancel, retry
@@ -50,14 +50,14 @@ def test_a_waiting_run_is_stopped_at_once(database: Database, run_id: int) -> No
 def test_a_running_run_is_asked_through_its_lease(database: Database, run_id: int) -> None:
     claim(database)
     with database.write() as session:
-        assert not renew_lease(session, run_id=run_id, attempt=1, lease_seconds=10)
+        assert renew_lease(session, run_id=run_id, attempt=1, lease_seconds=10) is None
 
     cancel(database, run_id)
 
     run = get_run(database, run_id)
     assert (run.state, run.cancel_requested) == (RunState.RUNNING, True)
     with database.write() as session:
-        assert renew_lease(session, run_id=run_id, attempt=1, lease_seconds=10)
+        assert renew_lease(session, run_id=run_id, attempt=1, lease_seconds=10) is RunRequest.CANCEL
 
 
 def test_a_cancelled_run_whose_worker_dies_is_stopped(database: Database, run_id: int) -> None:

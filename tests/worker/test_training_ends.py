@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from app.domain.errors import SegscopeError
-from app.domain.run_states import RunState, StopReason
+from app.domain.run_states import RunRequest, RunState, StopReason
 from worker.__main__ import parse_queues
 from worker.child_process import ExitCode
 from worker.training_process import failure_message
@@ -18,25 +18,29 @@ from worker.training_supervisor import describe_end
 
 
 @pytest.mark.parametrize(
-    ("code", "cancelled", "stopping", "state", "reason", "says"),
+    ("code", "asked", "stopping", "state", "reason", "says"),
     [
-        (ExitCode.STOPPED_ON_REQUEST, True, False, RunState.STOPPED, StopReason.CANCELLED, ""),
-        (-signal.SIGKILL, True, False, RunState.STOPPED, StopReason.CANCELLED, ""),
-        (-signal.SIGKILL, False, False, RunState.FAILED, StopReason.KILLED, "out of memory"),
-        (-signal.SIGSEGV, False, False, RunState.FAILED, StopReason.KILLED, "SIGSEGV"),
-        (-signal.SIGSEGV, False, True, RunState.FAILED, StopReason.KILLED, "SIGSEGV"),
-        (ExitCode.FAILED, False, False, RunState.FAILED, StopReason.ERROR, "log"),
-        (ExitCode.FAILED, False, True, RunState.FAILED, StopReason.ERROR, "log"),
-        (ExitCode.STOPPED_ON_REQUEST, False, True, RunState.QUEUED, StopReason.WORKER_SHUTDOWN, "resumes"),
-        (-signal.SIGKILL, False, True, RunState.QUEUED, StopReason.WORKER_SHUTDOWN, "resumes"),
-        (-signal.SIGTERM, False, True, RunState.QUEUED, StopReason.WORKER_SHUTDOWN, "resumes"),
-        (ExitCode.STOPPED_ON_REQUEST, False, False, RunState.STOPPED, StopReason.CANCELLED, "outside Segscope"),
+        (ExitCode.STOPPED_ON_REQUEST, RunRequest.CANCEL, False, RunState.STOPPED, StopReason.CANCELLED, ""),
+        (-signal.SIGKILL, RunRequest.CANCEL, False, RunState.STOPPED, StopReason.CANCELLED, ""),
+        (-signal.SIGKILL, None, False, RunState.FAILED, StopReason.KILLED, "out of memory"),
+        (-signal.SIGSEGV, None, False, RunState.FAILED, StopReason.KILLED, "SIGSEGV"),
+        (-signal.SIGSEGV, None, True, RunState.FAILED, StopReason.KILLED, "SIGSEGV"),
+        (ExitCode.FAILED, None, False, RunState.FAILED, StopReason.ERROR, "log"),
+        (ExitCode.FAILED, None, True, RunState.FAILED, StopReason.ERROR, "log"),
+        (ExitCode.STOPPED_ON_REQUEST, None, True, RunState.QUEUED, StopReason.WORKER_SHUTDOWN, "resumes"),
+        (-signal.SIGKILL, None, True, RunState.QUEUED, StopReason.WORKER_SHUTDOWN, "resumes"),
+        (-signal.SIGTERM, None, True, RunState.QUEUED, StopReason.WORKER_SHUTDOWN, "resumes"),
+        (ExitCode.STOPPED_ON_REQUEST, None, False, RunState.STOPPED, StopReason.CANCELLED, "outside Segscope"),
+        (ExitCode.STOPPED_ON_REQUEST, RunRequest.PAUSE, False, RunState.PAUSED, StopReason.PAUSED, ""),
+        (-signal.SIGKILL, RunRequest.PAUSE, True, RunState.PAUSED, StopReason.PAUSED, ""),
+        (-signal.SIGSEGV, RunRequest.PAUSE, False, RunState.FAILED, StopReason.KILLED, "SIGSEGV"),
+        (-signal.SIGKILL, RunRequest.FINISH, False, RunState.FAILED, StopReason.KILLED, "out of memory"),
     ],
 )
 def test_an_end_is_described(
-    code: int, cancelled: bool, stopping: bool, state: RunState, reason: StopReason, says: str
+    code: int, asked: RunRequest | None, stopping: bool, state: RunState, reason: StopReason, says: str
 ) -> None:
-    end = describe_end(code, cancelled=cancelled, stopping=stopping)
+    end = describe_end(code, request=asked, stopping=stopping)
 
     assert end is not None
     assert end[:2] == (state, reason)
@@ -45,7 +49,7 @@ def test_an_end_is_described(
 
 @pytest.mark.parametrize("code", [ExitCode.DONE, ExitCode.LEASE_LOST])
 def test_an_end_that_the_child_wrote_itself_is_left_alone(code: ExitCode) -> None:
-    assert describe_end(code, cancelled=False, stopping=False) is None
+    assert describe_end(code, request=None, stopping=False) is None
 
 
 @pytest.mark.parametrize(

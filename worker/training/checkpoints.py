@@ -55,8 +55,6 @@ class EpochRecord:
         The epoch and its last global step.
     best_epoch : int
         The best epoch up to this one.
-    planned_epochs : int
-        Of the configuration that trained this epoch; a resume with more has been extended.
     precision : str
         The `Precision` of the model: a resume on another device must not change it.
     early_stopping, best, learning_rate : mapping
@@ -66,7 +64,6 @@ class EpochRecord:
     epoch: int
     step: int
     best_epoch: int
-    planned_epochs: int
     precision: str
     early_stopping: Mapping[str, Any]
     best: Mapping[str, Any]

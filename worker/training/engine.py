@@ -79,6 +79,7 @@ def train(
     checkpoint_dir: Path,
     sample_items: Sequence[int],
     resume_epoch: int = 0,
+    extended_at_epoch: int | None = None,
     should_stop: Callable[[], bool],
     should_finish: Callable[[], bool] = lambda: False,
 ) -> TrainingOutcome:
@@ -87,8 +88,8 @@ def train(
     Parameters
     ----------
     config : RunConfig
-        The run's configuration; must be the same in every attempt of a run, but for `training.epochs`, which may grow:
-        the run is extended then, with a fresh patience of the early stopping.
+        The run's configuration; must be the same in every attempt of a run, but for `training.epochs`, which an
+        extension changes.
     data : TrainingData
         Arrays of the configured size, times `sampling.crop_factor`.
     recorder : Recorder
@@ -99,6 +100,8 @@ def train(
         Validation items whose probability maps go into each `EpochResult`.
     resume_epoch : int, optional
         The last epoch that the recorder committed; 0 starts anew **and deletes** the folder's checkpoints.
+    extended_at_epoch : int, optional
+        The epoch after which the run was last extended: resuming there, the early stopping has a fresh patience.
     should_stop : callable
         Asked before every step and every validation batch. The unfinished epoch is discarded.
     should_finish : callable, optional
@@ -126,6 +129,7 @@ def train(
             recorder=recorder,
             store=store,
             record=store.prepare(resume_epoch),
+            fresh_patience=resume_epoch == extended_at_epoch,
             should_stop=should_stop,
             should_finish=should_finish,
         )
@@ -143,6 +147,7 @@ class _Training:
         recorder: Recorder,
         store: CheckpointStore,
         record: EpochRecord | None,
+        fresh_patience: bool,
         should_stop: Callable[[], bool],
         should_finish: Callable[[], bool],
     ) -> None:
@@ -164,6 +169,8 @@ class _Training:
         self.epoch = self.step = 0
         if record is not None:
             self._restore(record)
+        if fresh_patience:
+            self.early_stopping.wait = 0
         self.strategy = make_strategy(config.training.replicas) if config.training.replicas > 1 else None
         self.loss = make_loss(config.loss)
         self.model, self.average = self._make_model()
@@ -176,8 +183,6 @@ class _Training:
 
     def _restore(self, record: EpochRecord) -> None:
         self.early_stopping.restore(record.early_stopping)
-        if self.config.training.epochs > record.planned_epochs:
-            self.early_stopping.wait = 0
         self.best.restore(record.best)
         self.learning_rate.restore(record.learning_rate)
         self.precision = Precision(record.precision)
@@ -324,7 +329,6 @@ class _Training:
             epoch=self.epoch,
             step=self.step,
             best_epoch=self.best.epoch,
-            planned_epochs=self.config.training.epochs,
             precision=self.precision.value,
             early_stopping=self.early_stopping.state(),
             best=self.best.state(),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, PlainTextResponse, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.domain.configuration import Architecture
 from app.domain.errors import NotFoundError
@@ -24,6 +24,14 @@ class RunList(BaseModel):
     """Runs in the order asked for."""
 
     runs: list[RunRowView]
+
+
+class Extension(BaseModel):
+    """How much longer a run trains."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    epochs: int = Field(ge=1, le=10_000, title="Epochs", description="Epochs to train beyond those that are finished.")
 
 
 @router.get("")
@@ -94,3 +102,27 @@ def cancel_run(run_id: int, request: Request) -> RunView:
 def retry_run(run_id: int, request: Request) -> RunView:
     """Queue a new run with the configuration of one that has ended."""
     return run_actions.retry(request, run_id)
+
+
+@router.post("/{run_id}/pause")
+def pause_run(run_id: int, request: Request) -> RunView:
+    """Pause a run that waits or trains; its unfinished epoch is trained again when it goes on."""
+    return run_actions.pause(request, run_id)
+
+
+@router.post("/{run_id}/finish")
+def finish_run(run_id: int, request: Request) -> RunView:
+    """Let a training end after its current epoch, as if that were its last."""
+    return run_actions.finish(request, run_id)
+
+
+@router.post("/{run_id}/resume")
+def resume_run(run_id: int, request: Request) -> RunView:
+    """Queue a paused, stopped or failed run to go on after its last finished epoch."""
+    return run_actions.resume(request, run_id)
+
+
+@router.post("/{run_id}/extend")
+def extend_run(run_id: int, extension: Extension, request: Request) -> RunView:
+    """Queue a run that does not train for more epochs; its early stopping gets a fresh patience."""
+    return run_actions.extend(request, run_id, epochs=extension.epochs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app.domain.run_states import RunState
@@ -91,3 +91,31 @@ def retry_run(run_id: int, request: Request) -> Response:
     """Retry and go to the new run."""
     fresh = run_actions.retry(request, run_id)
     return RedirectResponse(f"/runs/{fresh.id}", status_code=303)
+
+
+@router.post("/runs/{run_id}/pause")
+def pause_run(run_id: int, request: Request) -> Response:
+    """Pause and return to the run."""
+    run_actions.pause(request, run_id)
+    return RedirectResponse(f"/runs/{run_id}", status_code=303)
+
+
+@router.post("/runs/{run_id}/finish")
+def finish_run(run_id: int, request: Request) -> Response:
+    """Let the training end after its current epoch and return to the run."""
+    run_actions.finish(request, run_id)
+    return RedirectResponse(f"/runs/{run_id}", status_code=303)
+
+
+@router.post("/runs/{run_id}/resume")
+def resume_run(run_id: int, request: Request) -> Response:
+    """Queue the run to go on and return to it."""
+    run_actions.resume(request, run_id)
+    return RedirectResponse(f"/runs/{run_id}", status_code=303)
+
+
+@router.post("/runs/{run_id}/extend")
+def extend_run(run_id: int, request: Request, epochs: Annotated[int, Form(ge=1, le=10_000)]) -> Response:
+    """Queue the run for more epochs and return to it."""
+    run_actions.extend(request, run_id, epochs=epochs)
+    return RedirectResponse(f"/runs/{run_id}", status_code=303)

@@ -28,7 +28,6 @@ def make_record(epoch: int, *, best_epoch: int = 1) -> EpochRecord:
         epoch=epoch,
         step=9 * epoch,
         best_epoch=best_epoch,
-        planned_epochs=20,
         precision="float32",
         early_stopping={"best": 0.5, "best_epoch": best_epoch, "wait": 0},
         best={"epoch": best_epoch, "value": 0.5, "beats_baseline": True},

@@ -153,7 +153,13 @@ def test_a_finished_run_can_be_extended_and_gets_a_fresh_patience(tmp_path: Path
     assert first.stop_reason is StopReason.EARLY_STOPPING
     again = run_training(make_config(epochs=20, **stuck), tmp_path, recorder=recorder, resume_epoch=first.epochs)
     assert again.epochs == first.epochs
-    longer = run_training(make_config(epochs=21, **stuck), tmp_path, recorder=recorder, resume_epoch=first.epochs)
+    longer = run_training(
+        make_config(epochs=20, **stuck),
+        tmp_path,
+        recorder=recorder,
+        resume_epoch=first.epochs,
+        extended_at_epoch=first.epochs,
+    )
     assert longer.epochs == first.epochs + 2
     assert [result.epoch for result in recorder.epochs] == list(range(1, longer.epochs + 1))
 
