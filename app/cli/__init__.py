@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from app import __version__
+from app.cli.check import check
 from app.cli.demo import demo
 from app.cli.diagnose import diagnose
 from app.cli.serving import up, web, worker
@@ -20,7 +21,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, web, worker, demo, train, reproduce, diagnose):
+for command in (up, web, worker, demo, check, train, reproduce, diagnose):
     cli.command()(command)
 
 
