@@ -1,12 +1,13 @@
 """The HTML pages, one file a resource."""
 
-from app.web.pages import access, datasets, documentation, experiments, runs, workers
+from app.web.pages import access, dataset_reading, datasets, documentation, experiments, runs, workers
 
 all_routers = (
     access.router,
     runs.router,
     experiments.router,
     datasets.router,
+    dataset_reading.router,
     workers.router,
     documentation.router,
 )
