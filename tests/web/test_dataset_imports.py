@@ -226,3 +226,73 @@ def test_versions_of_an_upload_share_its_files(api: httpx.Client, tmp_path: Path
         assert Path(first["root"]).exists()
         assert api.delete(f"/api/datasets/{dataset['id']}").status_code == 204
     assert not Path(first["root"]).parent.exists()
+
+
+# --- Forms without scripts --------------------------------------------------------------------------------------
+
+
+def test_the_folder_form_registers_with_every_option(api: httpx.Client, stack: Path) -> None:
+    form = {
+        "root": str(stack),
+        "name": "From the form",
+        "import_spec.layout": "stacks",
+        "import_spec.images": "beads.tif",
+        "import_spec.masks": "beads_labels.tif",
+        "import_spec.table": "",
+        "import_spec.mask.rule": "labels",
+        "import_spec.mask.foreground_labels": "1, 3",
+        "import_spec.tiling": "true",
+        "import_spec.tiling.size": "64",
+        "import_spec.tiling.overlap": "0",
+        "import_spec.tiling.minimum_foreground": "0",
+        "import_spec.group_pattern": "",
+    }
+    answer = api.post("/datasets", data=form)
+    assert answer.status_code == 303, answer.text
+    view = wait_for_dataset(api, int(answer.headers["location"].rpartition("/")[2]))
+    assert (view["state"], view["name"], view["n_items"]) == ("ready", "From the form", 6), view["message"]
+    assert view["import_spec"]["mask"] == {"rule": "labels", "foreground_labels": [1, 3]}
+
+    page = api.get(f"/datasets/{view['id']}/reading")
+    assert page.status_code == 200
+    assert 'value="3" checked' in page.text
+    assert 'value="2" checked' not in page.text
+    change = {"import_spec.group_pattern": "^bea", "import_spec.mask.rule": "labels"}
+    answer = api.post(
+        f"/datasets/{view['id']}/reading", data=change | {"import_spec.mask.foreground_labels": ["2", "3"]}
+    )
+    assert answer.status_code == 303, answer.text
+    version = wait_for_dataset(api, int(answer.headers["location"].rpartition("/")[2]))
+    assert version["import_spec"]["mask"]["foreground_labels"] == [2, 3]
+    assert (version["version"], version["summary"]["n_groups"], version["n_items"]) == (2, 1, 6)
+    again = api.post(f"/datasets/{version['id']}/reading", data=change | {"import_spec.mask.foreground_labels": "2-3"})
+    assert again.status_code == 409
+    assert "Nothing of dataset" in again.text
+
+
+@pytest.mark.parametrize(
+    ("form", "says"),
+    [
+        ({"import_spec.images": "no<b>where"}, "no&lt;b&gt;where"),
+        ({"import_spec.group_pattern": "(<i>"}, "regular expression"),
+        ({"import_spec.tiling": "true", "import_spec.tiling.size": "1"}, "at least 32"),
+        ({"root": ""}, "Enter the folder"),
+    ],
+)
+def test_a_refused_form_keeps_what_was_typed(api: httpx.Client, stack: Path, form: dict[str, str], says: str) -> None:
+    answer = api.post("/datasets", data={"root": str(stack), "name": '"><script>'} | form)
+    assert answer.status_code == 422
+    assert says in answer.text
+    assert 'value="&#34;&gt;&lt;script&gt;"' in answer.text
+    assert '<script>"' not in answer.text
+    for value in form.values():
+        assert "<b>where" not in answer.text
+        assert value == "" or f'value="{value.replace("<", "&lt;").replace(">", "&gt;")}"' in answer.text
+
+
+def test_a_refused_reading_keeps_what_was_typed(api: httpx.Client, beads: int) -> None:
+    answer = api.post(f"/datasets/{beads}/reading", data={"import_spec.group_pattern": "(<i>"})
+    assert answer.status_code == 422
+    assert 'value="(&lt;i&gt;"' in answer.text
+    assert "regular expression" in answer.text
+    assert api.get("/datasets/4711/reading").status_code == 404

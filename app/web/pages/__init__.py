@@ -1,6 +1,6 @@
 """The HTML pages, one file a resource."""
 
-from app.web.pages import access, datasets, documentation, experiments, models, runs, workers
+from app.web.pages import access, dataset_reading, datasets, documentation, experiments, models, runs, workers
 
 all_routers = (
     access.router,
@@ -8,6 +8,7 @@ all_routers = (
     experiments.router,
     datasets.router,
     models.router,
+    dataset_reading.router,
     workers.router,
     documentation.router,
 )

@@ -2,48 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, UploadFile
+from fastapi import APIRouter, Depends, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
 
-from app.domain.dataset_import import ImportSpec, Layout, MaskRule, MaskSpec
+from app.datasets.files.archives import ARCHIVE_SUFFIXES
+from app.domain.dataset_import import ImportSpec
 from app.domain.errors import InvalidInputError
 from app.domain.split_spec import SplitStrategy
 from app.store.dataset_queries import get_dataset, list_datasets
 from app.store.item_queries import ITEM_STATISTICS, list_items
 from app.web import registration
 from app.web.pages.gathered_findings import gather
+from app.web.pages.import_form import errors_by_field, form_values, parse_import_spec, spec_values
 from app.web.pages.rendering import render
 from app.web.state import ServicesDep
 
 router = APIRouter(include_in_schema=False)
 
-Text = Annotated[str, Form(max_length=4096)]
 #: Items that come with the page itself, so that their pictures need no second question: more than a screen.
 _FIRST_ITEMS = 60
-_DEFAULTS = {"name": "", "root": "", "images": "images", "masks": "masks", "mask_rule": "auto"}
+FormValues = Annotated[dict[str, str], Depends(form_values)]
+_DEFAULTS = {"name": "", "root": ""} | spec_values(ImportSpec())
 
 
 def _show(
     request: Request,
     services: ServicesDep,
     *,
-    values: dict[str, str] | None = None,
+    folder: Mapping[str, str] | None = None,
+    upload: Mapping[str, str] | None = None,
     error: InvalidInputError | None = None,
 ) -> Response:
-    fields = error.fields if error else ()
+    """Show the page; `folder` or `upload` are the texts of the form that `error` is about."""
+    errors = errors_by_field(error, [*_DEFAULTS, "upload"])
     return render(
         request,
         "datasets.html",
         status=error.status if error else 200,
         datasets=list_datasets(services.database),
         roots=services.settings.root_paths,
-        values=_DEFAULTS | (values or {}),
-        errors={item.field.removeprefix("import_spec."): item.message for item in fields},
+        folder=_DEFAULTS | dict(folder or {}),
+        folder_errors=errors if folder is not None else {},
+        upload=_DEFAULTS | dict(upload or {}),
+        upload_errors=errors if upload is not None else {},
+        defaults=_DEFAULTS,
         message=error.message if error else "",
         cursor=services.announcer.cursor(),
         upload_limit=services.settings.upload_max_bytes,
+        archive_suffixes=ARCHIVE_SUFFIXES,
     )
 
 
@@ -54,41 +63,26 @@ def show_datasets(request: Request, services: ServicesDep) -> Response:
 
 
 @router.post("/datasets")
-def register_folder(
-    request: Request,
-    services: ServicesDep,
-    name: Text = "",
-    root: Text = "",
-    images: Text = "images",
-    masks: Text = "masks",
-    mask_rule: MaskRule = MaskRule.AUTO,
-) -> Response:
+def register_folder(request: Request, services: ServicesDep, values: FormValues) -> Response:
     """Register a folder, or show the form again with what is wrong."""
-    values = {
-        "name": name,
-        "root": root,
-        "images": images,
-        "masks": masks,
-        "mask_rule": mask_rule.value,
-    }
     try:
-        spec = ImportSpec(layout=Layout.FOLDERS, images=images, masks=masks, mask=MaskSpec(rule=mask_rule))
-        view = registration.register_folder(request, name=name, root=root, import_spec=spec)
+        spec = parse_import_spec(values)
+        view = registration.register_folder(
+            request, name=values.get("name", ""), root=values.get("root", ""), import_spec=spec
+        )
     except InvalidInputError as error:
-        return _show(request, services, values=values, error=error)
+        return _show(request, services, folder=values, error=error)
     return RedirectResponse(f"/datasets/{view.id}", status_code=303)
 
 
 @router.post("/datasets/upload")
-def upload_archive(
-    request: Request, services: ServicesDep, upload: UploadFile, name: Text = "", mask_rule: MaskRule = MaskRule.AUTO
-) -> Response:
-    """Register an uploaded archive, or show the form again with what is wrong."""
+def upload_archive(request: Request, services: ServicesDep, upload: UploadFile, values: FormValues) -> Response:
+    """Register an archive that was sent in one piece, or show the form again with what is wrong."""
     try:
-        spec = ImportSpec(mask=MaskSpec(rule=mask_rule))
-        view = registration.register_form_upload(request, name=name, import_spec=spec, upload=upload)
+        spec = parse_import_spec(values)
+        view = registration.register_form_upload(request, name=values.get("name", ""), import_spec=spec, upload=upload)
     except InvalidInputError as error:
-        return _show(request, services, values={"name": name}, error=error)
+        return _show(request, services, upload=values, error=error)
     return RedirectResponse(f"/datasets/{view.id}", status_code=303)
 
 
