@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -118,7 +119,7 @@ def test_the_painted_share_alone_shows_the_baseline() -> None:
         ({"loss": [0.5, 0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.6, 0.7, 0.8]}, HistoryState.DIVERGED),
     ],
 )
-def test_diverged(columns: dict[str, list[float | str]], expected: HistoryState) -> None:
+def test_diverged(columns: dict[str, Any], expected: HistoryState) -> None:
     assert state_of(GOOD, GOOD, **columns).state is expected
 
 
