@@ -94,7 +94,7 @@ def test_the_demo_is_launched_from_the_form_and_its_curves_move(fresh_server: Se
     page.get_by_role("button", name="Generate the demo").click()
     page.wait_for_url("**/datasets/*")
     expect(page.get_by_role("link", name="Train on it")).to_be_visible(timeout=60_000)
-    expect(page.locator("#gallery > li")).to_have_count(73)
+    expect(page.locator(".gallery-count").first).to_have_text("73 items")
 
     _fill_form(page)
     page.get_by_role("button", name="Launch").click()

@@ -129,7 +129,7 @@ def test_markup_in_names_is_shown_as_text(places: dict[str, int], open_page: Ope
     expect(page.locator("#run-rows")).to_contain_text(HOSTILE)
     page.goto(f"/datasets/{places['hostile']}")
     page.get_by_role("button", name="Remove").click()
-    expect(page.get_by_role("dialog")).to_contain_text(f"Remove {HOSTILE} from Segscope?")
+    expect(page.get_by_role("dialog")).to_contain_text(f"of {HOSTILE} from Segscope?")
     assert page.locator("img[src='x'], img[onerror]").count() == 0
     page.get_by_role("button", name="Keep").click()
     assert dialogs == []
