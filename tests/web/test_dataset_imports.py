@@ -166,6 +166,7 @@ def test_a_stack_with_tiles_labels_and_groups_becomes_versions(api: httpx.Client
     assert (stack / "beads.tif").exists()
 
 
+@pytest.mark.slow
 def test_a_training_sees_the_chosen_labels(api: httpx.Client, stack: Path) -> None:
     spec = {"tiling": {"size": 32}, "mask": {"rule": "labels", "foreground_labels": [0, 2]}}
     dataset = register_folder(api, stack, import_spec=spec)
