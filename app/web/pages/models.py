@@ -46,7 +46,8 @@ def parse_description(items: Iterable[tuple[str, str]]) -> ModelDescription:
     """
     wanted = ("image.", "network.", "architecture")
     payload: dict[str, Any] = payload_from_form((name, value) for name, value in items if name.startswith(wanted))
-    del payload["models"]
+    # What belongs to a launch alone.
+    del payload["models"], payload["acknowledged_findings"]
     try:
         return ModelDescription.model_validate(payload)
     except ValidationError as error:
