@@ -1,1 +1,1 @@
-"""Why does a run fail: detectors over its history. Pure; numpy only."""
+"""Why does a run fail: detectors over its history, and what its numbers prove. Pure; numpy only."""

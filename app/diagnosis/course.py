@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from dataclasses import dataclass
 
 from app.diagnosis.history_table import HistoryTable
@@ -59,5 +58,12 @@ class Course:
             best_epoch=epochs[values.index(best)],
             last=values[-1],
             last_epoch=epochs[-1],
-            end=statistics.median(values[-END_EPOCHS:]),
+            end=_median(values[-END_EPOCHS:]),
         )
+
+
+def _median(values: list[float]) -> float:
+    ordered = sorted(values)
+    lower, upper = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    # Halves first: a file may hold numbers whose sum overflows.
+    return lower if lower == upper else lower / 2 + upper / 2

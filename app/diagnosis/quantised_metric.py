@@ -74,7 +74,7 @@ def detect_quantised_metric(history: HistoryTable) -> tuple[Finding, ...]:
     seen: list[tuple[int, Fraction]] = []
     never_rounded: list[tuple[int, Fraction]] = []
     episode: _Episode | None = None
-    scaled = values * 10**DECIMALS
+    scaled = np.clip(values, 0, 1) * 10**DECIMALS
     is_unrounded = (values >= LEAST_ROUNDED) & (np.abs(scaled - np.rint(scaled)) > TOLERANCE)
     was_unrounded = np.logical_or.accumulate(is_unrounded).tolist()
     for epoch, fraction, unrounded in zip(history.epochs[usable].tolist(), fractions, was_unrounded, strict=True):

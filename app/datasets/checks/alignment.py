@@ -14,41 +14,51 @@ single one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from app.datasets.checks.alignment_trust import (
+    Match,
+    best_shift,
+    find_match,
+    fits_better_at_another_size,
+    gain_over,
+    rise_confidence,
+    shows_relief,
+    windows_agree,
+)
+from app.datasets.checks.alignment_windows import GRID, cut_windows, window_corners, window_shifts
 from app.datasets.checks.correlation import (
     Stack,
-    cross_correlation,
+    correlation_everywhere,
     edge_feature,
     energy,
-    energy_sum,
     grey_feature,
     limited_edges,
     limited_grey,
+    within_radius,
 )
 
-#: Windows along each side.
-GRID = 4
-#: Least confidence from which a shift says something. 600 masks laid over images of other items reached 6.6 at most.
-CONFIDENT = 7.0
+#: Least confidence from which a shift says something. 600 masks laid over images of other items reached 6.4 at most.
+CONFIDENT = 8.0
 
 _SEARCH_SHARE = 0.1
 _COARSE_SIDE = 320
 _LARGEST_WINDOW = 256
 _LEAST_SIDE = 24
 _LEAST_WINDOW = 24
-#: Correlations are smoothed by so many pixels: a mask drawn smaller or larger than its objects fits equally well at
-#: several translations, and the smoothed maximum lies in their middle.
+_LEAST_REACH = 15
+#: Correlations are smoothed by so many pixels: a mask drawn a little smaller or larger than its objects fits equally
+#: well at several translations, and the smoothed maximum lies in their middle.
 _SMOOTHING = 2.5
+_LEAST_SIGMA = 0.8
 #: Grey values and edges contradict each other if their translations differ by more pixels than this. Then the one that
-#: is clearer by so many standard deviations is believed, or none.
+#: is more prominent by this share is believed, or none.
 _CONTRADICTION = 3.0
-_LEAD = 1.0
-_WINDOW_CHOICES = 5
-_LEAST_FOREGROUND = 10
+_LEAD = 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,14 +70,16 @@ class Alignment:
     shift : tuple of int
         (dy, dx) in pixels: the translation that brings the mask onto the image.
     confidence : float
-        How many standard deviations the best translation stands above all others; 0 where grey values and edges
-        contradict each other, where there is nothing to compare, and for pictures below 24 pixels.
+        How many standard deviations the best translation stands above all others, lowered where it is hardly better
+        than none. 0 where grey values and edges contradict each other, where the translation only lays rim on rim,
+        where there is nothing to compare, and for pictures below 24 pixels.
     gain : float
         By which share of its best value the match falls without the shift (0 to 1, or above where it fell below 0).
     match : float
         Correlation of grey values and mask at the shift, -1 to 1: negative where the foreground is darker.
     local_shifts : ndarray of float32, shape (4, 4, 2)
-        (dy, dx) in each window of a grid; NaN where there is nothing to compare or the best lies at the search's rim.
+        (dy, dx) in each window of a grid; NaN where there is no foreground, infinity where the best lies at the rim of
+        the search.
     """
 
     shift: tuple[int, int]
@@ -79,27 +91,42 @@ class Alignment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Features:
+    """Of an image or of a mask: what stands out from its surroundings, and where it changes."""
+
     grey: Stack
-    cover: Stack
     edges: Stack
-    outline: Stack
 
 
-@dataclass(frozen=True, slots=True)
-class _Peak:
-    """The best translation of a correlation map; prominence is 0 at the map's rim."""
-
-    shift: tuple[int, int]
-    prominence: float
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Coarse:
+    """What the search on the picture reduced by `factor` found."""
+
+    factor: int
+    reach: int
+    features: _Features
+    mask: NDArray[np.bool_]
     polarity: float
-    both: _Peak
-    grey: _Peak
-    edges: _Peak
-    gain: float
+    both: Match
+    grey: Match
+    edges: Match
+
+    def match_of(self, mask: NDArray[np.bool_], believed: Match) -> float:
+        """Return how well another mask lies on the image, by what is believed."""
+        features = _mask_features(mask.astype(np.float32), reach=self.reach)
+        grey = self.polarity * _correlation(self.features.grey, features.grey)
+        edges = _correlation(self.features.edges, features.edges)
+        return (0.0 if believed is self.edges else grey) + (0.0 if believed is self.grey else edges)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fine:
+    """Matches at full resolution around `centre`: of all windows together, and of each."""
+
+    centre: tuple[int, int]
+    radius: int
+    grey: Stack
+    edges: Stack
+    local_shifts: NDArray[np.float32]
 
 
 def align(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> Alignment:
@@ -113,14 +140,109 @@ def align(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> Alignment:
         Foreground; objects may be dark or bright, and need not all be in the mask.
     """
     if min(image.shape) < _LEAST_SIDE or mask.all() or not mask.any() or image.min() == image.max():
-        return _nothing()
+        return Alignment((0, 0), 0.0, 0.0, 0.0, np.full((GRID, GRID, 2), np.nan, np.float32))
+    coarse = _search(image, mask)
+    fine = _refine(image, mask, coarse=coarse)
+    match, believed = _believed(fine, coarse)
+    best = best_shift(match)
+    shift = (best[0] + fine.centre[0], best[1] + fine.centre[1])
+    is_near = max(abs(fine.centre[0]), abs(fine.centre[1])) <= fine.radius
+    unshifted = (fine.radius - fine.centre[0], fine.radius - fine.centre[1])
+    gain = gain_over(match, unshifted) if is_near else (believed or coarse.both).gain()
+    return Alignment(
+        shift=shift,
+        confidence=0.0 if believed is None else _confidence(believed, coarse=coarse, fine=fine, shift=shift),
+        gain=gain,
+        match=float(coarse.polarity * fine.grey[fine.radius + best[0], fine.radius + best[1]]),
+        local_shifts=fine.local_shifts,
+    )
+
+
+def _search(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> _Coarse:
     factor = -(-max(image.shape) // _COARSE_SIDE)
-    coarse = _search(_reduced(image, factor), _reduced(mask, factor), factor=factor)
-    return _refine(image, mask, coarse=coarse, factor=factor)
+    small, cover = _reduced(image, factor), _reduced(mask, factor)
+    longest = max(small.shape)
+    radius = min(int(np.ceil(_SEARCH_SHARE * longest)) + 1, min(small.shape) - 1)
+    reach = max(_LEAST_REACH, longest // 8 | 1)
+    of_image, of_mask = _image_features(small, reach=reach), _mask_features(cover, reach=reach)
+    grey = correlation_everywhere(of_image.grey, of_mask.grey, padding=radius)
+    edges = correlation_everywhere(of_image.edges, of_mask.edges, padding=radius)
+    grey /= np.sqrt(energy(of_image.grey) * energy(of_mask.grey))
+    edges /= np.sqrt(energy(of_image.edges) * energy(of_mask.edges))
+    near = within_radius(grey, radius)
+    polarity = -1.0 if -near.min() > near.max() else 1.0
+    grey, edges = (_smoothed(match, _SMOOTHING / factor, mode="wrap") for match in (polarity * grey, edges))
+    return _Coarse(
+        factor=factor,
+        reach=reach,
+        features=of_image,
+        mask=cover > 1 / 2,
+        polarity=polarity,
+        both=find_match(grey + edges, radius),
+        grey=find_match(grey, radius),
+        edges=find_match(edges, radius),
+    )
 
 
-def _nothing() -> Alignment:
-    return Alignment((0, 0), 0.0, 0.0, 0.0, np.full((GRID, GRID, 2), np.nan, np.float32))
+def _refine(image: NDArray[np.float32], mask: NDArray[np.bool_], *, coarse: _Coarse) -> _Fine:
+    first = coarse.edges if shows_relief(coarse.grey) else coarse.both
+    is_clear = first.prominence >= CONFIDENT
+    centre = (first.shift[0] * coarse.factor, first.shift[1] * coarse.factor) if is_clear else (0, 0)
+    grid = max(1, min(GRID, min(image.shape) // _LEAST_WINDOW))
+    height, width = (min(side // grid, _LARGEST_WINDOW) for side in image.shape)
+    radius = max(4, min(16, min(height, width) // 8), coarse.factor + 2)
+    size = (height + 2 * radius, width + 2 * radius)
+    corners = window_corners(mask, grid=grid, size=(height, width))
+    at_mask = [(row - radius, column - radius) for row, column in corners]
+    at_image = [(row + centre[0], column + centre[1]) for row, column in at_mask]
+    reach = max(_LEAST_REACH, max(image.shape) // 8 | 1)
+    masks = cut_windows(mask, at_mask, size=size)
+    of_image = _image_features(cut_windows(image, at_image, size=size), reach=reach)
+    of_mask = _mask_features(masks, reach=reach)
+    inner = np.zeros(size, np.float32)
+    inner[radius:-radius, radius:-radius] = 1
+    cover, outline = _within(of_mask.grey, inner), _within(of_mask.edges, inner)
+    # The rim of the windows takes the place of padding.
+    grey = coarse.polarity * within_radius(correlation_everywhere(of_image.grey, cover, padding=0), radius)
+    edges = within_radius(correlation_everywhere(of_image.edges, outline, padding=0), radius)
+    share = inner.mean()
+    grey_energy, cover_energy = share * energy(of_image.grey), energy(cover)
+    edge_energy, outline_energy = share * energy(of_image.edges), energy(outline)
+    local = grey / np.sqrt(grey_energy * cover_energy) + edges / np.sqrt(edge_energy * outline_energy)
+    whole_grey = grey.sum(axis=0) / np.sqrt(grey_energy.sum() * cover_energy.sum())
+    whole_edges = edges.sum(axis=0) / np.sqrt(edge_energy.sum() * outline_energy.sum())
+    return _Fine(
+        centre=centre,
+        radius=radius,
+        grey=_smoothed(whole_grey, _SMOOTHING),
+        edges=_smoothed(whole_edges, _SMOOTHING),
+        local_shifts=window_shifts(_smoothed(local, _SMOOTHING), masks * inner, centre=centre, grid=grid),
+    )
+
+
+def _believed(fine: _Fine, coarse: _Coarse) -> tuple[Stack, Match | None]:
+    """Return the matches to believe, at full resolution and reduced; None where there are none."""
+    if shows_relief(coarse.grey):
+        return fine.edges, coarse.edges
+    if np.hypot(*np.subtract(best_shift(fine.grey), best_shift(fine.edges))) <= _CONTRADICTION:
+        return fine.grey + fine.edges, coarse.both
+    lead = coarse.grey.prominence - coarse.edges.prominence
+    if abs(lead) < _LEAD * max(coarse.grey.prominence, coarse.edges.prominence):
+        return fine.grey + fine.edges, None
+    return (fine.grey, coarse.grey) if lead > 0 else (fine.edges, coarse.edges)
+
+
+def _confidence(match: Match, *, coarse: _Coarse, fine: _Fine, shift: tuple[int, int]) -> float:
+    reduced = (shift[0] / coarse.factor, shift[1] / coarse.factor)
+    confidence = rise_confidence(match, reduced)
+    if confidence < CONFIDENT:
+        return confidence
+    is_far = max(abs(shift[0]), abs(shift[1])) > fine.radius
+    if is_far and not windows_agree(fine.local_shifts, shift):
+        return 0.0
+    steps = (round(reduced[0]), round(reduced[1]))
+    match_of = partial(coarse.match_of, believed=match)
+    return 0.0 if fits_better_at_another_size(coarse.mask, match_of, shift=steps) else confidence
 
 
 def _reduced(picture: NDArray[np.float32] | NDArray[np.bool_], factor: int) -> Stack:
@@ -129,119 +251,17 @@ def _reduced(picture: NDArray[np.float32] | NDArray[np.bool_], factor: int) -> S
     return np.asarray(blocks.mean(axis=(1, 3), dtype=np.float32), np.float32)
 
 
-def _features(image: Stack, mask: Stack, *, reach: int) -> _Features:
+def _image_features(image: Stack, *, reach: int) -> _Features:
     grey = limited_grey(grey_feature(image, reach=reach))
-    return _Features(
-        grey=grey,
-        cover=grey_feature(mask, reach=reach),
-        edges=limited_edges(edge_feature(grey)),
-        outline=edge_feature(mask),
-    )
+    return _Features(grey, limited_edges(edge_feature(grey)))
 
 
-def _search(image: Stack, mask: Stack, *, factor: int) -> _Coarse:
-    longest = max(image.shape)
-    radius = min(int(np.ceil(_SEARCH_SHARE * longest)) + 1, min(image.shape) - 1)
-    features = _features(image, mask, reach=max(15, longest // 8 | 1))
-    grey = cross_correlation(features.grey, features.cover, radius=radius)
-    edges = cross_correlation(features.edges, features.outline, radius=radius)
-    grey /= np.sqrt(energy(features.grey) * energy(features.cover))
-    edges /= np.sqrt(energy(features.edges) * energy(features.outline))
-    polarity = -1.0 if -grey.min() > grey.max() else 1.0
-    grey, edges = _smoothed(polarity * grey, factor=factor), _smoothed(edges, factor=factor)
-    return _Coarse(
-        polarity=polarity,
-        both=_peak(grey + edges),
-        grey=_peak(grey),
-        edges=_peak(edges),
-        gain=_gain(grey + edges, (radius, radius)),
-    )
+def _mask_features(mask: Stack, *, reach: int) -> _Features:
+    return _Features(grey_feature(mask, reach=reach), edge_feature(mask))
 
 
-def _refine(image: NDArray[np.float32], mask: NDArray[np.bool_], *, coarse: _Coarse, factor: int) -> Alignment:
-    is_confident = coarse.both.prominence >= CONFIDENT
-    centre = (coarse.both.shift[0] * factor, coarse.both.shift[1] * factor) if is_confident else (0, 0)
-    grid = max(1, min(GRID, min(image.shape) // _LEAST_WINDOW))
-    height, width = (min(side // grid, _LARGEST_WINDOW) for side in image.shape)
-    radius = max(4, min(16, min(height, width) // 8), factor + 2)
-    corners = _corners(mask, grid=grid, height=height, width=width)
-    size = (height + 2 * radius, width + 2 * radius)
-    masks = _windows(mask, [(row - radius, column - radius) for row, column in corners], size=size)
-    windows = _windows(
-        image, [(row - radius + centre[0], column - radius + centre[1]) for row, column in corners], size=size
-    )
-    features = _features(windows, masks, reach=max(15, max(image.shape) // 8 | 1))
-    inner = np.zeros(size, np.float32)
-    inner[radius:-radius, radius:-radius] = 1
-    cover, outline = _within(features.cover, inner), _within(features.outline, inner)
-    grey = coarse.polarity * cross_correlation(features.grey, cover, radius=radius, has_rim=True)
-    edges = cross_correlation(features.edges, outline, radius=radius, has_rim=True)
-    share = inner.mean()
-    whole_grey = grey.sum(axis=0) / np.sqrt(share * energy_sum(features.grey) * energy_sum(cover))
-    whole_edges = edges.sum(axis=0) / np.sqrt(share * energy_sum(features.edges) * energy_sum(outline))
-    whole_grey, whole_edges = _smoothed(whole_grey, factor=1), _smoothed(whole_edges, factor=1)
-    whole, confidence = _agreed(whole_grey, whole_edges, coarse=coarse)
-    best = np.unravel_index(whole.argmax(), whole.shape)
-    is_near = max(abs(centre[0]), abs(centre[1])) <= radius
-    grey /= np.sqrt(share * energy(features.grey) * energy(cover))
-    edges /= np.sqrt(share * energy(features.edges) * energy(outline))
-    return Alignment(
-        shift=(int(best[0]) - radius + centre[0], int(best[1]) - radius + centre[1]),
-        confidence=confidence,
-        gain=_gain(whole, (radius - centre[0], radius - centre[1])) if is_near else coarse.gain,
-        match=float(coarse.polarity * whole_grey[best]),
-        local_shifts=_local_shifts(_smoothed(grey + edges, factor=1), masks * inner, centre=centre, grid=grid),
-    )
-
-
-def _agreed(grey: Stack, edges: Stack, *, coarse: _Coarse) -> tuple[Stack, float]:
-    """Return the correlations to believe, and how far they are to be believed."""
-    down, across = np.subtract(_peak(grey).shift, _peak(edges).shift)
-    if np.hypot(down, across) <= _CONTRADICTION:
-        return grey + edges, coarse.both.prominence
-    lead = coarse.grey.prominence - coarse.edges.prominence
-    if abs(lead) < _LEAD:
-        return grey + edges, 0.0
-    return (grey, coarse.grey.prominence) if lead > 0 else (edges, coarse.edges.prominence)
-
-
-def _corners(mask: NDArray[np.bool_], *, grid: int, height: int, width: int) -> list[tuple[int, int]]:
-    """Return the upper left corner of the window in each cell of a grid: where most of the outline is."""
-    outline = np.zeros(mask.shape, np.int32)
-    outline[1:] += mask[1:] != mask[:-1]
-    outline[:, 1:] += mask[:, 1:] != mask[:, :-1]
-    totals = np.pad(outline, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
-    corners = []
-    for cell_row in range(grid):
-        for cell_column in range(grid):
-            rows = _starts(mask.shape[0], grid=grid, cell=cell_row, size=height)
-            columns = _starts(mask.shape[1], grid=grid, cell=cell_column, size=width)
-            row, column = rows[:, np.newaxis], columns[np.newaxis, :]
-            inside = (
-                totals[row + height, column + width] - totals[row, column + width]
-                - totals[row + height, column] + totals[row, column]
-            )  # fmt: skip
-            best = np.unravel_index(inside.argmax(), inside.shape)
-            corners.append((int(rows[best[0]]), int(columns[best[1]])))
-    return corners
-
-
-def _starts(side: int, *, grid: int, cell: int, size: int) -> NDArray[np.int64]:
-    first, behind = cell * side // grid, (cell + 1) * side // grid
-    return np.unique(np.linspace(first, behind - size, _WINDOW_CHOICES).astype(np.int64))
-
-
-def _windows(
-    picture: NDArray[np.float32] | NDArray[np.bool_], corners: list[tuple[int, int]], *, size: tuple[int, int]
-) -> Stack:
-    """Cut (N, height, width) out of a picture whose edges are thought to continue."""
-    height, width = picture.shape
-    stack = np.empty((len(corners), *size), np.float32)
-    for index, (row, column) in enumerate(corners):
-        rows = np.clip(np.arange(row, row + size[0]), 0, height - 1)
-        columns = np.clip(np.arange(column, column + size[1]), 0, width - 1)
-        stack[index] = picture[rows[:, np.newaxis], columns]
-    return stack
+def _correlation(first: Stack, second: Stack) -> float:
+    return float((first * second).sum()) / float(np.sqrt(energy(first) * energy(second)).item())
 
 
 def _within(feature: Stack, inner: Stack) -> Stack:
@@ -249,35 +269,6 @@ def _within(feature: Stack, inner: Stack) -> Stack:
     return np.asarray((feature - mean) * inner, np.float32)
 
 
-def _smoothed(match: Stack, *, factor: int) -> Stack:
-    sigma = max(_SMOOTHING / factor, 0.8)
-    return np.asarray(ndimage.gaussian_filter(match, sigma, truncate=3.0, axes=(-2, -1)), np.float32)
-
-
-def _peak(match: Stack) -> _Peak:
-    side = match.shape[-1]
-    row, column = (int(index) for index in np.unravel_index(match.argmax(), match.shape))
-    spread = float(match.std())
-    is_inside = 0 < min(row, column) and max(row, column) < side - 1
-    return _Peak(
-        shift=(row - side // 2, column - side // 2),
-        prominence=(float(match.max()) - float(match.mean())) / spread if spread > 0 and is_inside else 0.0,
-    )
-
-
-def _gain(match: Stack, unshifted: tuple[int, int]) -> float:
-    best = float(match.max())
-    return 1 - float(match[unshifted]) / best if best > 0 else 0.0
-
-
-def _local_shifts(local: Stack, masks: Stack, *, centre: tuple[int, int], grid: int) -> NDArray[np.float32]:
-    count, side = local.shape[0], local.shape[-1]
-    radius = side // 2
-    rows, columns = np.divmod(local.reshape(count, -1).argmax(axis=1), side)
-    shifts = np.stack([rows - radius + centre[0], columns - radius + centre[1]], axis=-1).astype(np.float32)
-    at_rim = (np.minimum(rows, columns) == 0) | (np.maximum(rows, columns) == side - 1)
-    foreground = masks.sum(axis=(-2, -1))
-    shifts[at_rim | (foreground < _LEAST_FOREGROUND)] = np.nan
-    cells = np.full((GRID, GRID, 2), np.nan, np.float32)
-    cells[:grid, :grid] = shifts.reshape(grid, grid, 2)
-    return cells
+def _smoothed(match: Stack, sigma: float, *, mode: str = "reflect") -> Stack:
+    smooth = ndimage.gaussian_filter(match, max(sigma, _LEAST_SIGMA), truncate=3.0, mode=mode, axes=(-2, -1))
+    return np.asarray(smooth, np.float32)

@@ -16,29 +16,35 @@ _TINY = 1e-9
 Stack = NDArray[np.float32]
 
 
-def cross_correlation(image: Stack, mask: Stack, *, radius: int, has_rim: bool = False) -> Stack:
-    """Correlate by Fourier transform.
+def correlation_everywhere(image: Stack, mask: Stack, *, padding: int) -> Stack:
+    """Correlate circularly by Fourier transform.
 
     Parameters
     ----------
     image, mask : ndarray of float32, shape (..., H, W)
         Free of their means.
-    radius : int
-        Largest translation along each axis, below H and W.
-    has_rim : bool
-        Whether `radius` zeros surround the mask already. Otherwise zeros are thought to surround both.
+    padding : int
+        At least so many zeros are put behind the rows and columns.
 
     Returns
     -------
-    ndarray of float32, shape (..., 2 radius + 1, 2 radius + 1)
-        At [radius + dy, radius + dx]: the sum over p of image[p + (dy, dx)] · mask[p], which is largest where (dy, dx)
-        brings the mask onto the image.
+    ndarray of float32, shape (..., H + padding or more, W + padding or more)
+        At [dy, dx]: the sum over p of image[p + (dy, dx)] · mask[p], which is largest where (dy, dx) brings the mask
+        onto the image. Negative translations count from the end.
     """
     height, width = image.shape[-2:]
-    if not has_rim:
-        height, width = (fft.next_fast_len(side + radius, real=True) for side in (height, width))
+    if padding:
+        height, width = (fft.next_fast_len(side + padding, real=True) for side in (height, width))
     spectrum = fft.rfft2(image, (height, width)) * np.conj(fft.rfft2(mask, (height, width)))
-    everywhere = fft.irfft2(spectrum, (height, width))
+    return np.asarray(fft.irfft2(spectrum, (height, width)), np.float32)
+
+
+def within_radius(everywhere: Stack, radius: int) -> Stack:
+    """Return the translations of at most `radius` along each axis, (..., 2 radius + 1, 2 radius + 1).
+
+    [radius + dy, radius + dx] is the translation (dy, dx).
+    """
+    height, width = everywhere.shape[-2:]
     steps = np.arange(-radius, radius + 1)
     return np.asarray(everywhere[..., (steps % height)[:, np.newaxis], steps % width], np.float32)
 
@@ -71,11 +77,6 @@ def limited_edges(feature: Stack) -> Stack:
 def energy(feature: Stack) -> NDArray[np.float64]:
     """Return the sum of squares over the last two axes, which stay with length 1."""
     return np.asarray(np.square(feature).sum(axis=(-2, -1), keepdims=True, dtype=np.float64) + _TINY)
-
-
-def energy_sum(feature: Stack) -> float:
-    """Return the sum of squares."""
-    return float(np.square(feature).sum(dtype=np.float64)) + _TINY
 
 
 def _limited(feature: Stack, deviations: float) -> Stack:

@@ -77,7 +77,7 @@ class ItemMeasures:
     match : float
         Correlation of grey values and mask at `shift`, -1 to 1; negative where the foreground is darker.
     local_shifts : ndarray of float32, shape (4, 4, 2)
-        `shift` in each part of a grid over the picture; NaN where a part cannot say.
+        `shift` in each part of a grid over the picture; NaN where there is no foreground, infinity where nothing fits.
     sharpness : float
         Variance of the Laplacian of the grey values, which falls with blur and with enlargement.
     small_image, small_mask : ndarray of float32, shape (64, 64)

@@ -1,119 +1,215 @@
-"""Masks that do not lie on the objects of their images: single ones, and whole acquisitions or name families."""
+"""Masks that do not lie on their objects: shifted one by one, in whole groups, scaled or turned."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-import numpy as np
+from pydantic import JsonValue
 
 from app.datasets.checks.alignment import CONFIDENT
+from app.datasets.checks.displacement import Displacement, find_displacement
 from app.datasets.checks.measures import ItemMeasures
-from app.datasets.checks.wording import count
+from app.datasets.checks.wording import count, percent
 from app.domain.data_findings import DataFinding, DataFindingCode, DataSeverity
 
-#: Shifts of less than this many pixels are within the annotators' precision.
-LEAST_SHIFT = 2.0
+#: Pixels from which a shift is reported.
+SHIFT_PIXELS = 2.0
+#: A shift says something if the match falls by this share without it.
+LEAST_GAIN = 0.02
 
-#: A shift is shared if so many items of an acquisition or family have it, up to one pixel, …
-_FEWEST_SHARING = 3
-#: … and they are this share of its items that can say anything.
-_SHARING = 0.6
-_SAME_PIXELS = 1
+_SHARED_PIXELS = 1.0
+_LEAST_SHARING = 3
+_LEAST_SHARE = 0.6
+_SOURCE = "benchmarks/checks: shifts of 2 px and more are found in at least 95 % of the pairs"
 
-_SOURCE = "2 px; confidence from benchmarks/checks (masks laid over images of other items stay below it)"
+
+@dataclass(frozen=True, slots=True)
+class _Shifted:
+    item: ItemMeasures
+    pixels: float
+    displacement: Displacement | None
+
+    @property
+    def varies(self) -> bool:
+        return self.displacement is not None and self.displacement.varies
+
+    @property
+    def shift(self) -> tuple[int, int]:
+        return self.item.shift
 
 
 def check_registration(items: Sequence[ItemMeasures]) -> list[DataFinding]:
-    """Tell which masks are shifted against their images, in pixels; serious.
+    """Find masks that lie beside their objects.
 
-    A shift that most of an acquisition or of a name family shares is reported once, as systematic, with all its items;
-    every other shifted mask has a finding of its own. Items whose images say nothing are never accused.
+    A shift that most of the confident items of the set, of a name family or of a group share (at least three, 60 %,
+    within one pixel) is one finding for all of them; every other shifted item has its own.
+
+    Parameters
+    ----------
+    items : sequence of ItemMeasures
+        The set.
+
+    Returns
+    -------
+    list of DataFinding
+        Systematic shifts first, then single items, largest shift first.
     """
-    confident = [item for item in items if item.shift_confidence >= CONFIDENT]
-    systematic: list[DataFinding] = []
-    told: set[str] = set()
-    # Families first: what an export did wrong it did to all that it named alike, whatever the acquisition.
-    for kind, key in (("named", _family), ("of the acquisition", _group)):
-        for name, members in sorted(_by(confident, key).items()):
-            left = [item for item in members if item.name not in told]
-            finding = _systematic(left, among=len(members), kind=kind, name=name)
-            if finding is not None:
-                systematic.append(finding)
-                told.update(finding.items)
-    single = [item for item in confident if item.name not in told and _length(item) >= LEAST_SHIFT]
-    return systematic + [_single(item) for item in sorted(single, key=lambda item: -_length(item))]
+    confident = [item for item in items if is_confident(item)]
+    shifted = {entry.item.name: entry for item in items if (entry := _shifted(item)) is not None}
+    findings: list[DataFinding] = []
+    for describe, key in _LEVELS:
+        for value, members in _grouped(confident, key).items():
+            shared = _shared(members, shifted)
+            if shared:
+                findings.append(_systematic(describe(value, len(members)), shared, confident=len(members)))
+                for entry in shared:
+                    del shifted[entry.item.name]
+    single = sorted(shifted.values(), key=lambda entry: (-entry.pixels, entry.item.name))
+    return findings + [_single(entry) for entry in single]
 
 
-def _family(item: ItemMeasures) -> str:
-    return item.family
+def is_confident(item: ItemMeasures) -> bool:
+    """Whether the item's shift, be it none, says something."""
+    return item.shift_confidence >= CONFIDENT
 
 
-def _group(item: ItemMeasures) -> str:
-    return item.group
+_LEVELS: tuple[tuple[Callable[[str, int], str], Callable[[ItemMeasures], str]], ...] = (
+    (lambda _, members: f"all {members} pairs that can be judged", lambda _: ""),
+    (lambda family, _: f"the images named like '{family}'", lambda item: item.family),
+    (lambda group, _: f"the acquisition '{group}'", lambda item: item.group),
+)
 
 
-def _by(items: Sequence[ItemMeasures], key: Callable[[ItemMeasures], str]) -> dict[str, list[ItemMeasures]]:
-    found: dict[str, list[ItemMeasures]] = defaultdict(list)
+def _shifted(item: ItemMeasures) -> _Shifted | None:
+    displacement = find_displacement(item.local_shifts, height=item.height, width=item.width)
+    pixels = math.hypot(*item.shift)
+    is_clear = is_confident(item) and pixels >= SHIFT_PIXELS and item.shift_gain >= LEAST_GAIN
+    if displacement is not None and displacement.varies:
+        # No translation fits a mask that is scaled or turned: the whole picture may seem in place.
+        pixels = max(displacement.typical, pixels if is_clear else 0.0)
+        return _Shifted(item, pixels, displacement) if pixels >= SHIFT_PIXELS else None
+    return _Shifted(item, pixels, displacement) if is_clear else None
+
+
+def _grouped(items: Sequence[ItemMeasures], key: Callable[[ItemMeasures], str]) -> dict[str, list[ItemMeasures]]:
+    groups: dict[str, list[ItemMeasures]] = defaultdict(list)
     for item in items:
-        found[key(item)].append(item)
-    return found
+        groups[key(item)].append(item)
+    return {value: groups[value] for value in sorted(groups)}
 
 
-def _length(item: ItemMeasures) -> float:
-    return math.hypot(*item.shift)
+def _shared(members: Sequence[ItemMeasures], shifted: dict[str, _Shifted]) -> list[_Shifted]:
+    """Return the shifted members within a pixel of the shift that most members have; none if too few have it."""
+    candidates = [shifted[item.name] for item in members if item.name in shifted and not shifted[item.name].varies]
+    best: list[_Shifted] = []
+    for middle in {entry.shift for entry in candidates}:
+        near = [entry for entry in candidates if math.dist(entry.shift, middle) <= _SHARED_PIXELS]
+        if (len(near), middle) > (len(best), (0, 0)):
+            best = near
+    return best if len(best) >= max(_LEAST_SHARING, _LEAST_SHARE * len(members)) else []
 
 
-def _systematic(members: Sequence[ItemMeasures], *, among: int, kind: str, name: str) -> DataFinding | None:
-    if len(members) < _FEWEST_SHARING:
-        return None
-    middle = np.median([item.shift for item in members], axis=0)
-    dy, dx = (round(float(part)) for part in middle)
-    sharing = [item for item in members if max(abs(item.shift[0] - dy), abs(item.shift[1] - dx)) <= _SAME_PIXELS]
-    length = math.hypot(dy, dx)
-    if length < LEAST_SHIFT or len(sharing) < max(_FEWEST_SHARING, _SHARING * among):
-        return None
+def _systematic(where: str, shared: Sequence[_Shifted], *, confident: int) -> DataFinding:
+    ordered = sorted(shared, key=lambda entry: (-entry.pixels, entry.item.name))
+    shifts = {entry.item.name: entry.shift for entry in ordered}
+    common = max(set(shifts.values()), key=lambda shift: (sum(other == shift for other in shifts.values()), shift))
+    size = math.hypot(*common)
     return DataFinding(
         code=DataFindingCode.MASK_SHIFTED_SYSTEMATIC,
         severity=DataSeverity.SERIOUS,
-        title="Masks shifted together",
-        message=(
-            f"The masks of {count(len(sharing), 'item')} {kind} '{name}' all lie {_way(-dy, -dx)} of where their "
-            "images show the objects. Every overlap score of a perfect prediction is capped by that."
-        ),
-        fix=f"Shift them by ({dy}, {dx}) pixels in a new version, or mend the export that made them.",
-        items=tuple(item.name for item in sorted(sharing, key=lambda item: item.name)),
-        value=length,
-        threshold=LEAST_SHIFT,
-        per_item={item.name: _length(item) for item in sharing},
-        shift=(dy, dx),
-        shifts={item.name: item.shift for item in sharing},
-        evidence={"shared_by": kind, "name": name, "confident_items": among},
+        title=f"{count(len(ordered), 'mask')} shifted by the same {size:.1f} px",
+        message=f"In {where}, {len(ordered)} of {confident} masks lie {size:.1f} px beside their objects, all in "
+        f"the same direction: moved {_direction(common)}, they would lie on them. An error that repeats comes from "
+        "the export or the drawing program, not from a hand.",
+        fix=f"Apply the shift of {_pair(common)} (rows, columns) to these masks in a corrected version of the "
+        "dataset, or repair the program that wrote them.",
+        items=tuple(shifts),
+        value=size,
+        threshold=SHIFT_PIXELS,
+        per_item={entry.item.name: entry.pixels for entry in ordered},
+        shift=common,
+        shifts=shifts,
+        evidence={"confident_items": confident, "shared_by": len(ordered), "share": len(ordered) / confident},
         source=_SOURCE,
     )
 
 
-def _single(item: ItemMeasures) -> DataFinding:
-    dy, dx = item.shift
+def _single(entry: _Shifted) -> DataFinding:
+    item, displacement = entry.item, entry.displacement
+    evidence: dict[str, JsonValue] = {
+        "confidence": item.shift_confidence,
+        "gain": item.shift_gain,
+        "local_shifts": [
+            [None if not math.isfinite(cell[0]) else [int(cell[0]), int(cell[1])] for cell in row]
+            for row in item.local_shifts.tolist()
+        ],
+    }
+    if displacement is not None and displacement.varies:
+        return _varying(entry, displacement, evidence=evidence)
     return DataFinding(
         code=DataFindingCode.MASK_SHIFTED,
         severity=DataSeverity.SERIOUS,
-        title="Shifted mask",
-        message=f"The mask of '{item.name}' lies {_way(-dy, -dx)} of where its image shows the objects.",
-        fix=f"Look at it; then shift it by ({dy}, {dx}) pixels in a new version, annotate it again, or leave it out.",
+        title=f"Mask shifted by {entry.pixels:.1f} px",
+        message=f"The mask of '{item.name}' lies {entry.pixels:.1f} px beside its objects: moved "
+        f"{_direction(entry.shift)}, it would lie on them. Without that, it fits {percent(item.shift_gain)} worse.",
+        fix=f"Look at the overlay. If it confirms it, apply the shift of {_pair(entry.shift)} (rows, columns) to this "
+        "mask in a corrected version of the dataset, or drop the pair.",
         items=(item.name,),
-        value=_length(item),
-        threshold=LEAST_SHIFT,
-        per_item={item.name: _length(item)},
-        shift=item.shift,
-        shifts={item.name: item.shift},
-        evidence={"confidence": item.shift_confidence},
+        value=entry.pixels,
+        threshold=SHIFT_PIXELS,
+        per_item={item.name: entry.pixels},
+        shift=entry.shift,
+        shifts={item.name: entry.shift},
+        evidence=evidence,
         source=_SOURCE,
     )
 
 
-def _way(dy: int, dx: int) -> str:
-    vertical = f"{abs(dy)} px {'below' if dy > 0 else 'above'}" if dy else ""
-    horizontal = f"{abs(dx)} px to the {'right' if dx > 0 else 'left'}" if dx else ""
-    return " and ".join(filter(None, (vertical, horizontal)))
+def _varying(entry: _Shifted, displacement: Displacement, *, evidence: dict[str, JsonValue]) -> DataFinding:
+    item = entry.item
+    corners = [f"{_direction((round(down), round(across)))}" for down, across in displacement.corners]
+    helps = is_confident(item) and math.hypot(*entry.shift) >= 1 and item.shift_gain >= LEAST_GAIN
+    shift = entry.shift if helps else None
+    partly = f" A shift of {_pair(entry.shift)} (rows, columns) repairs a part of it." if helps else ""
+    return DataFinding(
+        code=DataFindingCode.MASK_SHIFTED,
+        severity=DataSeverity.SERIOUS,
+        title=f"Mask distorted by {entry.pixels:.1f} px",
+        message=f"The mask of '{item.name}' lies beside its objects, and differently in different parts: typically "
+        f"{entry.pixels:.1f} px. To lie on them, its corners would have to move {corners[0]} (upper left), "
+        f"{corners[1]} (upper right), {corners[2]} (lower left) and {corners[3]} (lower right). It was drawn on an "
+        "image of another size or angle.",
+        fix=f"Drop the pair, or write the mask again from the original annotation at the image's size.{partly}",
+        items=(item.name,),
+        value=entry.pixels,
+        threshold=SHIFT_PIXELS,
+        per_item={item.name: entry.pixels},
+        shift=shift,
+        shifts={item.name: shift} if shift is not None else {},
+        evidence=evidence
+        | {
+            "varies": True,
+            "corners": [[down, across] for down, across in displacement.corners],
+            "scale_rows": displacement.scale_rows,
+            "scale_columns": displacement.scale_columns,
+            "turn_degrees": displacement.turn_degrees,
+        },
+        source=_SOURCE,
+    )
+
+
+def _direction(shift: tuple[int, int]) -> str:
+    down, across = shift
+    parts = []
+    if down:
+        parts.append(f"{abs(down)} px {'down' if down > 0 else 'up'}")
+    if across:
+        parts.append(f"{abs(across)} px {'right' if across > 0 else 'left'}")
+    return " and ".join(parts) or "not at all"
+
+
+def _pair(shift: tuple[int, int]) -> str:
+    return f"({shift[0]}, {shift[1]})"

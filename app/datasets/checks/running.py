@@ -36,7 +36,7 @@ from app.datasets.checks.populations import Populations, check_two_populations, 
 from app.datasets.checks.rare_foreground import check_rare_foreground
 from app.datasets.checks.registration import check_registration
 from app.datasets.checks.scale import check_pixel_sizes, check_scale, check_scale_of_sides
-from app.datasets.checks.shuffled import check_pairs_shuffled
+from app.datasets.checks.shuffling import check_shuffling
 from app.datasets.checks.tile_overlap import Overlap, check_tile_overlap, find_overlaps
 from app.datasets.checks.validation_size import check_validation_size
 from app.datasets.checks.wording import count
@@ -88,7 +88,7 @@ class CheckedSet:
 _SET_CHECKS: Mapping[str, Callable[[CheckedSet, SplitSides | None], list[DataFinding]]] = {
     "pairing": lambda checked, _: check_pairing(checked.problems, pairs=len(checked.items)),
     "names": lambda checked, _: check_names_by_order(checked.paths),
-    "pairs": lambda checked, _: check_pairs_shuffled(checked.items),
+    "pairs": lambda checked, _: check_shuffling(checked.items),
     "registration": lambda checked, _: check_registration(checked.items),
     "fractional masks": lambda checked, _: check_not_binary(checked.items),
     "masks of 0 and 1": lambda checked, _: check_zero_one(checked.items),

@@ -62,8 +62,8 @@ def accuracy_grid(history: HistoryTable, facts: TrainingFacts) -> AccuracyGrid |
     Accuracy is a count over all pixels, also where Jaccard is a mean over batches: Keras sums it pixel by pixel. None
     if too few accuracies differ, if they were rounded, or if there are too many pixels for float32 to tell.
     """
-    values = _exact(history.column("val_accuracy")[history.usable("val_accuracy")])
-    values = np.unique(values[(values > 0) & (values < 1)])
+    values = history.column("val_accuracy")[history.usable("val_accuracy")]
+    values = np.unique(_exact(values[(values > 0) & (values < 1)]))
     if values.size < LEAST_VALUES:
         return None
     values = values[:: math.ceil(values.size / MOST_VALUES)]

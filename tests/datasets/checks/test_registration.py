@@ -33,9 +33,9 @@ def test_the_shift_that_brings_the_mask_back_is_found(shift: tuple[int, int], br
     assert finding.shifts == {"scene-1": finding.shift}
 
 
-def test_the_message_says_where_the_mask_lies() -> None:
+def test_the_message_says_which_way_to_move_the_mask() -> None:
     (finding,) = check_registration([scene(1, shift=(5, -4))])
-    assert "5 px below and 4 px to the left" in finding.message
+    assert "moved 5 px up and 4 px right" in finding.message
 
 
 def test_masks_in_place_and_images_without_structure_are_not_accused() -> None:
@@ -48,7 +48,17 @@ def test_masks_in_place_and_images_without_structure_are_not_accused() -> None:
 
 
 def items_of(*entries: tuple[str, tuple[int, int]], **fields: Any) -> list[ItemMeasures]:
-    return [create_measures(name, shift=shift, shift_confidence=20.0, **fields) for name, shift in entries]
+    return [
+        create_measures(
+            name,
+            shift=shift,
+            shift_confidence=20.0,
+            shift_gain=0.3,
+            local_shifts=np.tile(np.asarray(shift, np.float32), (4, 4, 1)),
+            **fields,
+        )
+        for name, shift in entries
+    ]
 
 
 def test_a_shift_of_a_name_family_is_told_once() -> None:
